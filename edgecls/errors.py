@@ -1,0 +1,47 @@
+"""The errors of edgecls: each says what, where and how to mend it, and carries its exit status.
+
+Each one also is the built-in error that it means, so that a script which uses the Python API
+can catch what it knows.
+"""
+
+from __future__ import annotations
+
+
+class EdgeclsError(Exception):
+    """Something failed while running; the message is one line for a person."""
+
+    exit_status = 1
+
+
+class UsageError(EdgeclsError, ValueError):
+    """The command line, or a call of the Python API, is wrong."""
+
+    exit_status = 2
+
+
+class ConfigError(EdgeclsError, ValueError):
+    """The configuration is wrong: starting again cannot help."""
+
+    exit_status = 78
+
+
+class ModelError(EdgeclsError, ValueError):
+    """A model or its labels cannot be used: starting again cannot help."""
+
+    exit_status = 78
+
+
+class PictureError(EdgeclsError, ValueError):
+    """A picture cannot be read."""
+
+
+class SourceLost(EdgeclsError, OSError):
+    """A camera or stream is not there, stalled or went away: opening it again may help."""
+
+    exit_status = 75
+
+
+class DelegateLost(EdgeclsError, OSError):
+    """An accelerator is not there or went away: starting again may help."""
+
+    exit_status = 75
