@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -21,7 +22,7 @@ class Rule:
     help: str
     low: float | None = None
     high: float | None = None
-    choices: tuple[str, ...] = ()
+    choices: tuple[object, ...] = ()
     pattern: str | None = None
     says: str | None = None  # the pattern in words
 
@@ -32,7 +33,7 @@ def key(
     *,
     low: float | None = None,
     high: float | None = None,
-    choices: Sequence[str] = (),
+    choices: Sequence[object] = (),
     pattern: str | None = None,
     says: str | None = None,
 ) -> T:
@@ -85,7 +86,7 @@ class CameraSettings:
         low=0.01,
         high=240,
     )
-    rotate: int = key("clockwise degrees", 0, choices=("0", "90", "180", "270"))
+    rotate: int = key("clockwise degrees", 0, choices=(0, 90, 180, 270))
     hflip: bool = key("mirror left and right", False)
     vflip: bool = key("mirror top and bottom", False)
     stall_timeout_s: float = key("without a frame for so long, it counts as stalled", 10.0, low=1)
@@ -207,6 +208,8 @@ class ReplaySettings:
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """A whole configuration, checked; relative paths are made absolute."""
+
+    base: Path = Path()  # the folder of the file: relative paths lie beside it
 
     device: DeviceSettings = field(default_factory=DeviceSettings)
     cameras: Mapping[str, CameraSettings] = field(default_factory=dict)

@@ -1,0 +1,227 @@
+"""Reads a TOML file into the settings: strictly, and with the place of whatever is wrong."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+import tomllib
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, Field, fields, is_dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
+
+from edgecls.errors import ConfigError
+from edgecls.settings import SLUG, Config, MqttSettings, Rule, WatchSettings
+
+T = TypeVar("T")
+
+RESERVED_WATCH_NAMES = frozenset(
+    {"status", "info", "config", "health", "stats", "request", "response", "set"}
+)
+"""Words used directly under the base topic: a watch of that name would speak over them."""
+
+
+def load(file: Path) -> Config:
+    """The configuration in `file`. Raises ConfigError with file, table, key and what is allowed."""
+    try:
+        text = file.read_bytes().decode()
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{file}: no such configuration file; name one with -c, or start from "
+            "configs/edgecls.toml of the documentation"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: cannot be read: {error}") from error
+    try:
+        return parse(text, file.absolute().parent)
+    except ConfigError as error:
+        raise ConfigError(f"{file}: {error}") from None
+
+
+def parse(text: str, base: Path) -> Config:
+    """The configuration in `text`, with relative paths beside `base`. Raises ConfigError."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"not valid TOML: {error}") from error
+    config = replace(_table(Config, document, ""), base=base)
+    _check_names(config)
+    for name, watch in config.watches.items():
+        _check_watch(name, watch, config)
+    for name, model in config.models.items():
+        if (model.mean is None) != (model.std is None):
+            raise ConfigError(f"[models.{name}] mean and std belong together: set both or neither")
+    mqtt = None if config.mqtt is None else _checked_mqtt(config.mqtt, base)
+    return replace(config, mqtt=mqtt)
+
+
+def _table(kind: type[T], table: Any, place: str) -> T:
+    """`table` as the dataclass `kind`: unknown keys, types and ranges checked."""
+    if not isinstance(table, dict):
+        raise ConfigError(f"[{place}] must be a table, not {_show(table)}")
+    known = _keys(kind)  # type: ignore[arg-type]
+    for name in table:
+        if name not in known:
+            raise ConfigError(f"{_at(place)}unknown key {name!r}{_meant(name, known)}")
+    values: dict[str, Any] = {}
+    for name, (field_, hint) in known.items():
+        if name in table:
+            values[name] = _value(hint, table[name], place, name, field_.metadata.get("rule"))
+        elif field_.default is MISSING and field_.default_factory is MISSING:
+            help_ = field_.metadata["rule"].help
+            raise ConfigError(f"{_at(place)}the key {name!r} is missing ({help_})")
+    return kind(**values)
+
+
+@cache
+def _keys(kind: type[Any]) -> dict[str, tuple[Field[Any], Any]]:
+    hints = get_type_hints(kind)
+    return {f.name: (f, hints[f.name]) for f in fields(kind) if f.name != "base"}
+
+
+def _value(hint: Any, value: Any, place: str, name: str, rule: Rule | None) -> Any:
+    inner = f"{place}.{name}" if place else name
+    if is_dataclass(hint):
+        return _table(hint, value, inner)  # type: ignore[arg-type]
+    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    for option in options:
+        if is_dataclass(option):
+            return _table(option, value, inner)  # type: ignore[arg-type]
+        if get_origin(option) is Mapping and isinstance(value, dict):
+            of = get_args(option)[1]
+            return {k: _value(of, v, inner, k, rule) for k, v in value.items()}
+        if get_origin(option) is Sequence and isinstance(value, list):
+            of = get_args(option)[0]
+            return tuple(_value(of, v, place, name, rule) for v in value)
+        if _fits(option, value):
+            checked = float(value) if option is float else value
+            _check_rule(checked, place, name, rule)
+            return checked
+    allowed = " or ".join(_words(o) for o in options if o is not types.NoneType)
+    raise ConfigError(f"{_at(place)}{name} must be {allowed}, not {_show(value)}")
+
+
+def _fits(option: Any, value: Any) -> bool:
+    if option is Any:
+        return True
+    if isinstance(value, bool):
+        return option is bool
+    return option in (str, int, float) and isinstance(
+        value, (int, float) if option is float else option
+    )
+
+
+def _check_rule(value: Any, place: str, name: str, rule: Rule | None) -> None:
+    if rule is None:
+        return
+    if rule.choices and value not in rule.choices:
+        allowed = ", ".join(_show(choice) for choice in rule.choices)
+        near = _meant(value, [c for c in rule.choices if isinstance(c, str)])
+        raise ConfigError(f"{_at(place)}{name} must be one of {allowed}, not {_show(value)}{near}")
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        low, high = rule.low, rule.high
+        # Written so that NaN, which TOML can say, is refused as well.
+        inside = (low is None or value >= low) and (high is None or value <= high)
+        if not inside or not math.isfinite(value):
+            raise ConfigError(f"{_at(place)}{name} must be {_range(low, high)}, not {value}")
+    if rule.pattern and isinstance(value, str) and not re.fullmatch(rule.pattern, value):
+        raise ConfigError(f"{_at(place)}{name} must be {rule.says}, not {_show(value)}")
+
+
+def _check_names(config: Config) -> None:
+    for table in ("cameras", "watches"):
+        for name in getattr(config, table):
+            if not re.fullmatch(SLUG, name):
+                raise ConfigError(f"[{table}.{name}] a name is 1 to 40 of a-z, 0-9, _ and -")
+    for name in config.watches:
+        if name in RESERVED_WATCH_NAMES:
+            raise ConfigError(f"[watches.{name}] this name is a topic of its own; choose another")
+    if not config.cameras:
+        raise ConfigError('no camera: add [cameras.porch] with source = "picamera2:0", for example')
+    if not config.watches:
+        raise ConfigError("no watch: add [watches.porch] with model = …, for example")
+
+
+def _check_watch(name: str, watch: WatchSettings, config: Config) -> None:
+    place = f"[watches.{name}]"
+    cameras = ", ".join(config.cameras)
+    if watch.camera is None and len(config.cameras) > 1:
+        raise ConfigError(f"{place} which camera? Set camera to one of: {cameras}")
+    if watch.camera is not None and watch.camera not in config.cameras:
+        near = _meant(watch.camera, config.cameras)
+        raise ConfigError(f"{place} there is no camera {watch.camera!r}{near}; there is: {cameras}")
+    if watch.region is not None:
+        x, y, width, height = watch.region if len(watch.region) == 4 else (-1.0,) * 4
+        inside = x >= 0 and y >= 0 and x + width <= 1 + 1e-9 and y + height <= 1 + 1e-9
+        if not (inside and width > 0 and height > 0):
+            raise ConfigError(
+                f"{place} region must be [x, y, width, height] as fractions inside 0 to 1, "
+                f"not {list(watch.region)}"
+            )
+    agree, window = map(int, watch.decision.confirm.split(" of "))
+    if agree > window:
+        raise ConfigError(
+            f'[watches.{name}.decision] confirm must be "K of N" with K <= N, '
+            f'not "{watch.decision.confirm}"'
+        )
+
+
+def _checked_mqtt(mqtt: MqttSettings, base: Path) -> MqttSettings:
+    urls = (mqtt.url,) if isinstance(mqtt.url, str) else tuple(mqtt.url)
+    if not urls:
+        raise ConfigError('[mqtt] url must name a broker, for example "mqtt://broker.local"')
+    for url in urls:
+        if urlsplit(url).password is not None:
+            raise ConfigError("[mqtt] url must hold no password; put it in a password_file")
+    if (mqtt.cert_file is None) != (mqtt.key_file is None):
+        raise ConfigError("[mqtt] cert_file and key_file belong together: set both or neither")
+
+    def beside(path: str | None) -> str | None:
+        return None if path is None else str(base / Path(path).expanduser())
+
+    return replace(
+        mqtt,
+        url=urls,
+        ca_file=beside(mqtt.ca_file),
+        cert_file=beside(mqtt.cert_file),
+        key_file=beside(mqtt.key_file),
+    )
+
+
+def _at(place: str) -> str:
+    return f"[{place}] " if place else ""
+
+
+def _meant(name: object, known: Any) -> str:
+    near = difflib.get_close_matches(str(name), [str(k) for k in known], 1, 0.6)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return "; known: " + ", ".join(str(k) for k in known) if known else ""
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if low is not None and high is not None:
+        return f"from {low:g} to {high:g}"
+    if low is not None:
+        return f"a number, {low:g} or more"
+    return "a number" if high is None else f"a number, {high:g} or less"
+
+
+_WORDS = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def _words(option: Any) -> str:
+    origin = get_origin(option)
+    if origin is Sequence:
+        return f"a list of {_WORDS[get_args(option)[0]].removeprefix('a ')}s"
+    return "a table" if origin is Mapping else _WORDS[option]
+
+
+def _show(value: object) -> str:
+    text = repr(value) if not isinstance(value, str) else f'"{value}"'
+    text = {"True": "true", "False": "false"}.get(text, text)
+    return text if len(text) <= 60 else text[:57] + "…"

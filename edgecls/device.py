@@ -1,0 +1,43 @@
+"""Who this board is and where it keeps what it remembers."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import socket
+from pathlib import Path
+
+from edgecls.settings import DeviceSettings
+
+STOCK_NAMES = frozenset({"raspberrypi", "localhost", "debian", "mendel"})
+_MACHINE_ID = Path("/etc/machine-id")
+
+
+def device_id(settings: DeviceSettings) -> str:
+    """The board's name in topics: as configured, or the host name as a slug.
+
+    Boards straight from the image share a host name; four digits of the hashed machine id keep
+    two of them on one broker apart.
+    """
+    if settings.id is not None:
+        return settings.id
+    host = re.sub(r"[^a-z0-9_-]+", "-", socket.gethostname().split(".")[0].lower()).strip("-")
+    name = host[:35] or "edgecls"
+    if name not in STOCK_NAMES:
+        return name
+    try:
+        machine = _MACHINE_ID.read_bytes().strip()
+    except OSError:
+        return name
+    return f"{name}-{hashlib.sha256(machine).hexdigest()[:4]}"
+
+
+def state_dir(settings: DeviceSettings, base: Path) -> Path:
+    """The folder for state: as configured, systemd's $STATE_DIRECTORY, or the XDG state folder."""
+    if settings.state_dir is not None:
+        return base / Path(settings.state_dir).expanduser()
+    if systemd := os.environ.get("STATE_DIRECTORY"):
+        return Path(systemd.split(":")[0])
+    xdg = os.environ.get("XDG_STATE_HOME")
+    return (Path(xdg) if xdg else Path.home() / ".local" / "state") / "edgecls"

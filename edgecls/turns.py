@@ -1,0 +1,218 @@
+"""Whose turn it is: frames come in from the camera threads, the loop takes them out.
+
+A live camera keeps only its newest frame; a finite one waits until each of its watches has seen
+every frame that is due. Among the watches with an unseen frame, the one served longest ago is next.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from edgecls.domain import EndReason, Frame, Moment
+from edgecls.errors import SourceLost
+from edgecls.health import Health
+from edgecls.stats import Stats
+
+_BACKLOG = 3  # frames that a finite source may be ahead, so that decoding and inference overlap
+_WAIT_S = 0.1  # how late a stop or a stall may be noticed
+
+
+class Turn(NamedTuple):
+    """A watch and the frame it looks at; or, when nobody looks any more, why (`gone`)."""
+
+    watch: str
+    moment: Moment
+    frame: Frame | None
+    gone: EndReason | None
+
+
+@dataclass(slots=True)
+class WatchTurn:
+    """What decides when a watch is served: its camera and how often it wants to look."""
+
+    camera: str
+    max_fps: float = 0.0  # 0: every frame
+    served_ns: int = 0
+    due_s: float = float("-inf")  # decision time from which the next frame is due
+
+    def wants(self, frame: Frame) -> bool:
+        return not self.max_fps or frame.moment.decision_s >= self.due_s
+
+    def serve(self, frame: Frame, now_ns: int) -> None:
+        self.served_ns = now_ns
+        if self.max_fps:
+            now_s, interval_s = frame.moment.decision_s, 1 / self.max_fps
+            # Counting on from when it was due keeps the mean rate; after a gap it starts anew.
+            late = now_s - self.due_s >= interval_s
+            self.due_s = (now_s if late else self.due_s) + interval_s * (1 - 1e-6)
+
+
+class Inbox:
+    """The frames of one camera: filled by its thread, emptied by the loop."""
+
+    def __init__(self, camera: str, live: bool, turns: Turns, stall_timeout_s: float) -> None:
+        self.camera, self.live, self.stall_timeout_s = camera, live, stall_timeout_s
+        self._turns = turns
+        self._changed = turns.changed
+        self.frames: deque[Frame] = deque()
+        self.unseen: set[str] = set()  # watches that still want frames[0]
+        self.taken = False  # whether any watch has taken frames[0]
+        self.newest: Frame | None = None
+        self.progress_ns = time.monotonic_ns()  # last frame in, or last frame done
+        self.failure: str | None = None  # what the source said when it was last lost
+        self.stalled = False
+        self.over = False  # no frame will come any more
+        self.told_over = False
+
+    def put(self, frame: Frame) -> bool:
+        """Hand over a frame; of a finite source, waits for room. False: the daemon is stopping."""
+        stats = self._turns.stats
+        with self._changed:
+            stats.captured(self.camera)
+            while not self.live and len(self.frames) >= _BACKLOG:
+                if self._turns.stopped.is_set():
+                    return False
+                self._changed.wait(_WAIT_S)
+            if self.live and self.frames:
+                if not self.taken:
+                    stats.dropped(self.camera)
+                self.frames.clear()
+            self.newest = frame
+            self.failure = None
+            self.progress_ns = time.monotonic_ns()
+            self.frames.append(frame)
+            if len(self.frames) == 1:
+                self._turns.offer(self)
+            self._changed.notify_all()
+        return not self._turns.stopped.is_set()
+
+    def broken(self, frames: int) -> None:
+        """So many frames could not be decoded."""
+        self._turns.stats.broken(self.camera, frames)
+
+    def lost(self, message: str) -> None:
+        """The source went away or cannot be opened; it is being tried again."""
+        with self._changed:
+            self.failure = message
+            self._changed.notify_all()
+
+    def ended(self) -> None:
+        """The source is finite and has given its last frame."""
+        with self._changed:
+            self.over = True
+            self._changed.notify_all()
+
+
+@dataclass
+class Turns:
+    """The watches of all cameras, taking turns. Iterating blocks until a turn is due.
+
+    Ends when `stopped` is set, or when every source is over. Raises SourceLost when no camera
+    could be opened at all: there is nothing to wait for that a restart would not also find.
+    """
+
+    watches: Mapping[str, WatchTurn]
+    stats: Stats
+    health: Health
+    stopped: threading.Event = field(default_factory=threading.Event)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+    inboxes: dict[str, Inbox] = field(default_factory=dict)
+    _gone: deque[Turn] = field(default_factory=deque)
+    _delivered: bool = False  # whether any camera has ever given a frame
+
+    def inbox(self, camera: str, *, live: bool, stall_timeout_s: float) -> Inbox:
+        """A new inbox for a camera, before its thread starts."""
+        self.inboxes[camera] = Inbox(camera, live, self, stall_timeout_s)
+        return self.inboxes[camera]
+
+    def __iter__(self) -> Iterator[Turn]:
+        while (turn := self._next()) is not None:
+            yield turn
+
+    def offer(self, inbox: Inbox) -> None:
+        """Find out who wants the first frame of an inbox. The lock is held."""
+        self._delivered = True
+        while inbox.frames:
+            frame = inbox.frames[0]
+            inbox.taken = False
+            inbox.unseen = set()
+            for name in self._watches_of(inbox.camera):
+                if self.watches[name].wants(frame):
+                    inbox.unseen.add(name)
+                else:
+                    self.stats.skipped(name)
+            if inbox.unseen:
+                return
+            inbox.frames.popleft()
+
+    def _next(self) -> Turn | None:
+        with self.changed:
+            while not self.stopped.is_set():
+                self._notice_silence()
+                if self._gone:
+                    return self._gone.popleft()
+                if (turn := self._longest_due()) is not None:
+                    return turn
+                if all(inbox.told_over for inbox in self.inboxes.values()):
+                    return None
+                self._raise_if_no_camera()
+                self.changed.wait(_WAIT_S)
+        return None
+
+    def _longest_due(self) -> Turn | None:
+        ready = [
+            (self.watches[name].served_ns, name, inbox)
+            for inbox in self.inboxes.values()
+            for name in self._watches_of(inbox.camera)
+            if inbox.frames and name in inbox.unseen
+        ]
+        if not ready:
+            return None
+        _, name, inbox = min(ready, key=lambda entry: entry[0])
+        frame = inbox.frames[0]
+        inbox.unseen.discard(name)
+        inbox.taken = True
+        inbox.progress_ns = time.monotonic_ns()
+        self.watches[name].serve(frame, inbox.progress_ns)
+        if not inbox.unseen:
+            inbox.frames.popleft()
+            self.offer(inbox)
+            self.changed.notify_all()
+        return Turn(name, frame.moment, frame, None)
+
+    def _notice_silence(self) -> None:
+        now_ns = time.monotonic_ns()
+        for inbox in self.inboxes.values():
+            silent = not inbox.frames and not inbox.over
+            stalled = silent and now_ns - inbox.progress_ns >= inbox.stall_timeout_s * 1e9
+            if stalled != inbox.stalled:
+                inbox.stalled = stalled
+                self.health.fault(f"camera_stalled:{inbox.camera}", stalled)
+                if stalled:
+                    self._nobody_looks(inbox, EndReason.CAMERA_STALLED)
+            if inbox.over and not inbox.frames and not inbox.told_over:
+                inbox.told_over = True
+                self._nobody_looks(inbox, EndReason.SOURCE_ENDED)
+
+    def _nobody_looks(self, inbox: Inbox, reason: EndReason) -> None:
+        now_ns = time.monotonic_ns()
+        moment = Moment(now_ns / 1e9, time.time(), now_ns)
+        if inbox.newest is not None and inbox.newest.media_s is not None:
+            media_s = inbox.newest.media_s
+            moment = Moment(media_s, moment.ts, now_ns, media_s)
+        self._gone.extend(
+            Turn(name, moment, None, reason) for name in self._watches_of(inbox.camera)
+        )
+
+    def _raise_if_no_camera(self) -> None:
+        failures = [inbox.failure for inbox in self.inboxes.values()]
+        if not self._delivered and failures and all(failures):
+            raise SourceLost("; ".join(str(failure) for failure in failures))
+
+    def _watches_of(self, camera: str) -> Sequence[str]:
+        return [name for name, watch in self.watches.items() if watch.camera == camera]
