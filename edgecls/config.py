@@ -7,7 +7,8 @@ import math
 import re
 import tomllib
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -36,10 +37,17 @@ def load(file: Path) -> Config:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: cannot be read: {error}") from error
-    try:
+    with naming(file):
         return parse(text, file.absolute().parent)
+
+
+@contextmanager
+def naming(file: Path) -> Iterator[None]:
+    """Say which file is wrong, where only the table and the key are known."""
+    try:
+        yield
     except ConfigError as error:
-        raise ConfigError(f"{file}: {error}") from None
+        raise ConfigError(f"{file}: {error}") from error
 
 
 def parse(text: str, base: Path) -> Config:
