@@ -12,12 +12,16 @@ class Progress:
 
     def __init__(self, who: str) -> None:
         self.who = who
-        self._inside: tuple[str, int] | None = None  # one attribute: read and written in one step
+        # One attribute: read and written in one step. Call, begin, patience.
+        self._inside: tuple[str, int, float] | None = None
 
     @contextmanager
-    def inside(self, call: str) -> Iterator[None]:
-        """Mark that `call` (words for a person) is under way; every finished call is progress."""
-        self._inside = (call, time.monotonic_ns())
+    def inside(self, call: str, patience_s: float = 0.0) -> Iterator[None]:
+        """Mark that `call` (words for a person) is under way; every finished call is progress.
+
+        A call with a time-out of its own may be given more `patience_s` than the usual limit.
+        """
+        self._inside = (call, time.monotonic_ns(), patience_s)
         try:
             yield
         finally:
@@ -26,6 +30,9 @@ class Progress:
     def overdue(self, limit_s: float, now_ns: int) -> str | None:
         """The sentence that says which call hangs, or None."""
         inside = self._inside
-        if inside is None or now_ns - inside[1] < limit_s * 1e9:
+        if inside is None:
+            return None
+        limit_s = max(limit_s, inside[2])
+        if now_ns - inside[1] < limit_s * 1e9:
             return None
         return f"{self.who}: {inside[0]} did not return within {limit_s:g} s"

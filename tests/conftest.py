@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.brokers import make_mosquitto, make_subscriber, mosquitto
+
+__all__ = ["make_mosquitto", "make_subscriber", "mosquitto"]
+
 PROJECT = Path(__file__).resolve().parent.parent
 
 

@@ -29,11 +29,6 @@ def vitals() -> dict[str, object]:
     return facts
 
 
-def clock_synchronised() -> bool:
-    """Whether systemd-timesyncd or another NTP client has set the clock since boot."""
-    return Path("/run/systemd/timesync/synchronized").exists()
-
-
 def _read(path: Path) -> str | None:
     try:
         return path.read_text()

@@ -1,0 +1,130 @@
+"""Builds the watches of a configuration: models found and loaded, one engine per model."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgecls import pipeline
+from edgecls.catalogue import find_model
+from edgecls.decision.decider import Decider
+from edgecls.errors import ConfigError
+from edgecls.pixels import View
+from edgecls.settings import Config, ModelSettings, WatchSettings
+from edgecls.sources import parse_source
+from edgecls.vision.engine import Engine, read
+from edgecls.vision.eye import Eye
+from edgecls.vision.first_load import first_load
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AssembledWatch:
+    """One watch with all that it needs."""
+
+    camera: str
+    model: str  # the name that the configuration calls it by
+    settings: WatchSettings
+    engine: Engine
+    eye: pipeline.Engine
+    view: View
+    decider: Decider
+
+    @property
+    def topics(self) -> Sequence[tuple[str, str]]:
+        """The (label, slug) that have a topic of their own: those of `labels`."""
+        return [(each.label, each.slug) for each in self.decider.watched or ()]
+
+    def for_pipeline(self) -> pipeline.Watch:
+        """What the loop needs of it."""
+        return pipeline.Watch(self.eye, self.decider, f"an invoke of {self.model}")
+
+
+def assemble(config: Config, state_dir: Path | None) -> dict[str, AssembledWatch]:
+    """The enabled watches by name. Raises ConfigError or ModelError.
+
+    With a `state_dir`, a model that this machine has not loaded before is first loaded in a
+    process of its own, so that a file which crashes the runtime does not take the daemon along.
+    """
+    engines: dict[ModelSettings, Engine] = {}
+    watches: dict[str, AssembledWatch] = {}
+    for name, settings in config.watches.items():
+        if not settings.enabled:
+            continue
+        model = model_settings(config, settings.model)
+        if model not in engines:
+            engines[model] = load_engine(model, state_dir)
+        watches[name] = _watch(name, settings, engines[model], only_camera(config, settings))
+    return watches
+
+
+def check(config: Config) -> list[str]:
+    """All that `assemble` would find wrong, without a runtime; returns the models' warnings."""
+    warnings = []
+    for camera in config.cameras.values():
+        parse_source(camera.source)
+    for name, settings in config.watches.items():
+        model = model_settings(config, settings.model)
+        reading = read(
+            model.file,
+            labels=model.labels_file,
+            activation=model.activation,
+            temperature=model.temperature,
+            mean=model.mean,
+            std=model.std,
+        )
+        Decider(name, settings.model, reading.labels, settings, sigmoid=reading.sigmoid)
+        warnings += [f"model {settings.model}: {warning}" for warning in reading.warnings]
+    return warnings
+
+
+def model_settings(config: Config, model: str) -> ModelSettings:
+    """`[models.NAME]`, or the defaults for a model that a watch names directly; paths absolute."""
+    settings = config.models.get(model) or ModelSettings(file=model)
+    try:
+        file = str(find_model(settings.file, config.base))
+    except ConfigError as error:
+        raise ConfigError(f"model {model!r}: {error}") from None
+    labels_file = settings.labels_file and str(config.base / settings.labels_file)
+    return replace(settings, file=file, labels_file=labels_file)
+
+
+def only_camera(config: Config, settings: WatchSettings) -> str:
+    """The camera of a watch: the one it names, or the only one there is."""
+    return settings.camera or next(iter(config.cameras))
+
+
+def load_engine(model: ModelSettings, state_dir: Path | None) -> Engine:
+    """The engine of a model. Raises ModelError."""
+    file = Path(model.file)
+    if state_dir is not None:
+        first_load(file, state_dir / "loaded-models")
+    engine = Engine(
+        file,
+        labels_file=model.labels_file and Path(model.labels_file),
+        threads=model.threads,
+        activation=model.activation,
+        temperature=model.temperature,
+        mean=model.mean,
+        std=model.std,
+        delegate=model.delegate,
+    )
+    for warning in engine.warnings:
+        log.warning("model %s: %s", file.stem, warning)
+    return engine
+
+
+def _watch(name: str, settings: WatchSettings, engine: Engine, camera: str) -> AssembledWatch:
+    region = tuple(settings.region) if settings.region is not None else (0.0, 0.0, 1.0, 1.0)
+    view = View(engine.width, engine.height, region, settings.resize)  # type: ignore[arg-type]
+    decider = Decider(name, settings.model, engine.labels, settings, sigmoid=engine.sigmoid)
+    eye = Eye(engine, view)
+    return AssembledWatch(camera, settings.model, settings, engine, eye, view, decider)
+
+
+def views_of(camera: str, watches: Mapping[str, AssembledWatch]) -> Sequence[View]:
+    """What the watches of a camera look at."""
+    return [watch.view for watch in watches.values() if watch.camera == camera]

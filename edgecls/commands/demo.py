@@ -1,0 +1,49 @@
+"""`edgecls demo`: the daemon on embedded defaults. Only the scene is made up."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from edgecls.commands.views import LineView, Peek, TerminalView
+from edgecls.config import parse
+from edgecls.daemon import Daemon, RunOptions
+
+_CONFIG = """
+[device]
+id = "demo"
+
+[cameras.demo]
+source = "demo:"
+
+[watches.demo]
+model = {model}
+resize = "stretch"
+
+[stats]
+interval_s = 5
+"""
+_BROKER = """
+[mqtt]
+url = "embedded:"
+"""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Exit status 0, after Ctrl-C and after `--seconds` as well."""
+    model = options.model or "camera_health_v1"
+    text = _CONFIG.format(model=json.dumps(model))
+    if find_spec("amqtt"):
+        text += _BROKER
+    else:
+        sys.stderr.write("no broker in this demo: pip install 'edgecls[embedded]' brings one\n")
+    daemon = Daemon(parse(text, Path.cwd()))
+    if not sys.stdout.isatty():
+        daemon.run(RunOptions(options.seconds, onlooker=LineView(sys.stdout)))
+        return 0
+    with TerminalView(f"edgecls demo · {model} · Ctrl-C ends", Peek.into(daemon, "demo")) as view:
+        daemon.run(RunOptions(options.seconds, onlooker=view))
+    return 0

@@ -1,0 +1,25 @@
+"""`edgecls run`: the daemon over a configuration file."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from edgecls.config import load, naming
+from edgecls.daemon import Daemon, RunOptions
+
+
+def run(options: argparse.Namespace) -> int:
+    """Exit status 0, or 1 when finite sources ended and events could not be delivered in time."""
+    config = load(options.config)
+    run_options = RunOptions(
+        frames=options.frames, drain_timeout_s=options.drain_timeout, lines=sys.stdout
+    )
+    with naming(options.config):
+        waiting = Daemon(config).run(run_options)
+    if waiting:
+        sys.stderr.write(
+            f"edgecls run: {waiting} events were not delivered within {options.drain_timeout:g} s; "
+            "is the broker reachable?\n"
+        )
+    return 1 if waiting else 0

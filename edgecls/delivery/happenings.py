@@ -1,0 +1,55 @@
+"""What the network tells the delivery thread: one queue, one reader."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Line(Protocol):
+    """An open connection to the broker, as the delivery thread sees it."""
+
+    def publish(
+        self, topic: str, payload: bytes, *, qos: int, retain: bool, expiry_s: int | None = None
+    ) -> int | None:
+        """Hand a message over; the number its acknowledgement will carry, None when not taken."""
+        ...
+
+    def subscribe(self, topic: str, qos: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The broker accepted us."""
+
+    line: Line
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The connection ended; nothing that it left unacknowledged will be acknowledged."""
+
+    line: Line
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The broker took a message, or refused it (`refusal` says why, MQTT 5 only)."""
+
+    line: Line
+    mid: int
+    refusal: str | None = None
+    forbidden: bool = False  # refused because we may not
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A message came in."""
+
+    line: Line
+    topic: str
+    payload: bytes
+    retained: bool
+
+
+Happening = Connected | Lost | Acknowledged | Arrived

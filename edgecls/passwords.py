@@ -1,0 +1,36 @@
+"""Passwords come from files that only the service can read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from edgecls.errors import ConfigError
+
+
+def read_password(password_file: str, base: Path, place: str) -> str:
+    """The password in a file, without its last newline; a relative path lies beside `base`.
+
+    A bare name is looked up in $CREDENTIALS_DIRECTORY (systemd's LoadCredential) first. Raises
+    ConfigError, which begins with `place`, when the file cannot be read or everybody can read it.
+    """
+    path = _credential(password_file) or base / Path(password_file).expanduser()
+    try:
+        if path.stat().st_mode & stat.S_IROTH:
+            raise ConfigError(
+                f"{place} password_file {str(path)!r} can be read by everybody;"
+                f" mend it with: chmod 640 {path}"
+            )
+        return path.read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError(f"{place} password_file {str(path)!r}: {reason}") from error
+
+
+def _credential(name: str) -> Path | None:
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not folder or "/" in name:
+        return None
+    path = Path(folder) / name
+    return path if path.exists() else None

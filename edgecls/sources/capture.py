@@ -1,0 +1,122 @@
+"""The body of a camera's thread: opens its source, hands over frames, opens it again when lost."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Protocol
+
+from edgecls.domain import Frame
+from edgecls.errors import SourceLost
+from edgecls.pixels import View
+from edgecls.progress import Progress
+from edgecls.settings import CameraSettings
+from edgecls.sources import Source, open_source
+
+log = logging.getLogger(__name__)
+
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
+
+
+class Inbox(Protocol):
+    """Takes what a camera's thread has to say."""
+
+    def put(self, frame: Frame) -> object:
+        """Take a frame; of a finite source, wait until there is room for it."""
+        ...
+
+    def broken(self, frames: int) -> None:
+        """So many more frames could not be decoded."""
+        ...
+
+    def lost(self, message: str) -> None:
+        """The source is gone and will be tried again."""
+        ...
+
+    def ended(self) -> None:
+        """No frame will come any more."""
+        ...
+
+
+def capture(  # noqa: PLR0917 - what a thread needs
+    name: str,
+    settings: CameraSettings,
+    views: Sequence[View],
+    inbox: Inbox,
+    stop: threading.Event,
+    progress: Progress,
+    *,
+    base: Path,
+    frame_limit: int | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Run until the source ends, `stop` is set or the configuration proves wrong (ConfigError).
+
+    A lost source is opened again after 1, 2, 4 ... 60 s; frames make it begin at 1 s again.
+    """
+    taken = 0
+    patience = _Patience(name, clock)
+    while not stop.is_set():
+        with ExitStack() as stack:
+            try:
+                left = None if frame_limit is None else frame_limit - taken
+                source = open_source(
+                    name, settings, views, base=base, stop=stop, frame_limit=left,
+                    first_index=taken, progress=progress,
+                )  # fmt: skip
+                stack.callback(source.close)
+                for frame in _counting_broken(source, inbox):
+                    taken += 1
+                    patience.frame_came()
+                    inbox.put(frame)
+                if not stop.is_set():
+                    inbox.ended()
+                return
+            except SourceLost as error:
+                inbox.lost(f"camera {name}: {error}")
+                # Closed only after this: on a frozen camera that may stop the whole process, and
+                # until then the others can say what happened.
+                stop.wait(patience.lost(error))
+
+
+class _Patience:
+    """How long to wait before a source is opened again, and what is logged of it: once."""
+
+    def __init__(self, name: str, clock: Callable[[], float]) -> None:
+        self._name, self._clock = name, clock
+        self._wait_s = _FIRST_WAIT_S
+        self._lost_s: float | None = None  # on the clock; None: not lost
+
+    def frame_came(self) -> None:
+        self._wait_s = _FIRST_WAIT_S
+        if self._lost_s is not None:
+            log.info("camera %s back after %.0f s", self._name, self._clock() - self._lost_s)
+            self._lost_s = None
+
+    def lost(self, error: SourceLost) -> float:
+        """The seconds to wait."""
+        wait_s = self._wait_s
+        self._wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+        level = logging.WARNING if self._lost_s is None else logging.DEBUG
+        log.log(level, "camera %s lost: %s; trying again in %g s", self._name, error, wait_s)
+        if self._lost_s is None:
+            self._lost_s = self._clock()
+        return wait_s
+
+
+def _counting_broken(source: Source, inbox: Inbox) -> Iterator[Frame]:
+    """The frames of a source, telling the inbox how many were broken between them."""
+    told = 0
+    try:
+        for frame in source.frames():
+            if source.broken > told:
+                inbox.broken(source.broken - told)
+                told = source.broken
+            yield frame
+    finally:
+        if source.broken > told:
+            inbox.broken(source.broken - told)

@@ -1,0 +1,76 @@
+"""The first load of a model happens in a child process: a runtime that crashes takes only that.
+
+`python -m edgecls.vision.first_load MODEL` is the child.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from edgecls.errors import EdgeclsError, ModelError
+from edgecls.vision.model_file import read_model
+from edgecls.vision.runtime import open_interpreter, runtime
+
+_LIMIT_S = 120.0  # a large model on a Pi Zero takes seconds
+
+
+def first_load(path: Path, remembered: Path) -> None:
+    """Load and run a model once in a child process, unless this runtime did so before.
+
+    `remembered` is a small file with one line per model and runtime that went well. ModelError
+    where the model is wrong or crashes or hangs the runtime.
+    """
+    mark = f"{read_model(path).sha256} {runtime()}"
+    try:
+        known = remembered.read_text().splitlines()
+    except FileNotFoundError:
+        known = []
+    if mark in known:
+        return
+    try:
+        child = subprocess.run(
+            [sys.executable, "-m", "edgecls.vision.first_load", str(path)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_LIMIT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ModelError(f"{path}: hangs {runtime()} when it is loaded; it is not used") from error
+    if child.returncode < 0:
+        name = signal.Signals(-child.returncode).name
+        raise ModelError(f"{path}: crashes {runtime()} when it is loaded ({name}); it is not used")
+    if child.returncode > 0:
+        said = child.stderr.decode("utf-8", "replace").strip().split("\n")[-1]
+        raise ModelError(said or f"{path}: cannot be loaded, and the runtime does not say why")
+    remembered.parent.mkdir(parents=True, exist_ok=True)
+    with remembered.open("a") as file:
+        file.write(mark + "\n")
+
+
+def load_and_run(path: Path) -> None:
+    """What the child does: load the model and run it on zeros."""
+    model = read_model(path)
+    interpreter = open_interpreter(model, 1)
+    zeros = np.zeros(model.input.shape, model.input.dtype)
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], zeros)
+    interpreter.invoke()
+
+
+def main(arguments: list[str]) -> int:
+    """The child's exit status; its last line on stderr is the reason."""
+    try:
+        load_and_run(Path(arguments[0]))
+    except (EdgeclsError, RuntimeError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

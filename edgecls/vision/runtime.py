@@ -1,0 +1,112 @@
+"""The TensorFlow Lite runtime: the one place that imports it, and chooses which.
+
+ai-edge-litert where it is installed; tflite-runtime, its predecessor, where that is the only one
+(32-bit Raspberry Pi OS). Both offer the same interpreter.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, Protocol, cast
+
+from edgecls.errors import EdgeclsError, ModelError
+from edgecls.vision.model_file import ModelFile
+
+_PACKAGES = {"ai_edge_litert": "ai-edge-litert", "tflite_runtime": "tflite-runtime"}
+_CHATTER = (b"INFO: Created TensorFlow Lite", b"INFO: Initialized TensorFlow Lite")
+_stderr_lock = threading.Lock()
+
+
+class Interpreter(Protocol):
+    """The part of the runtimes' interpreter that edgecls uses."""
+
+    def allocate_tensors(self) -> None: ...
+
+    def get_input_details(self) -> list[dict[str, Any]]: ...
+
+    def get_output_details(self) -> list[dict[str, Any]]: ...
+
+    def set_tensor(self, tensor_index: int, value: Any) -> None: ...
+
+    def get_tensor(self, tensor_index: int) -> Any: ...
+
+    def invoke(self) -> None: ...
+
+
+def open_interpreter(model: ModelFile, threads: int) -> Interpreter:
+    """An interpreter of the model on the CPU, ready to run; ModelError where it refuses.
+
+    It gets the bytes that were checked, not the path: the file may have changed since.
+    """
+    if model.edge_tpu:
+        raise ModelError(
+            f"{model.path}: is compiled for the Edge TPU and cannot run without one; "
+            "use the CPU build of the model"
+        )
+    module, _ = _runtime()
+    try:
+        with _without_chatter():
+            interpreter = module.Interpreter(model_content=model.content, num_threads=threads)
+            interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        reason = str(error).strip().split("\n")[0] or "no reason given"
+        raise ModelError(f"{model.path}: {runtime()} refuses the model: {reason}") from error
+    return cast(Interpreter, interpreter)
+
+
+@cache
+def runtime() -> str:
+    """Name and version, for example "ai-edge-litert 2.3.0"."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    _, package = _runtime()
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:  # Debian's and Coral's builds come without metadata
+        return package
+
+
+@cache
+def _runtime() -> tuple[Any, str]:
+    """(module, package); EdgeclsError where none can be imported."""
+    reasons = []
+    for name, package in _PACKAGES.items():
+        try:
+            return importlib.import_module(f"{name}.interpreter"), package
+        except ModuleNotFoundError as error:
+            if error.name not in (name, f"{name}.interpreter"):
+                reasons.append(f"{package}: {error}")
+        except ImportError as error:
+            reasons.append(f"{package}: {str(error).splitlines()[0]}")
+    if reasons:
+        raise EdgeclsError("the TensorFlow Lite runtime cannot be loaded: " + "; ".join(reasons))
+    raise EdgeclsError("no TensorFlow Lite runtime is installed: pip install ai-edge-litert")
+
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Hold back the runtimes' greeting on stderr, which no setting of theirs silences.
+
+    Everything else that was written meanwhile, by whichever thread, follows at the end.
+    """
+    with _stderr_lock, os.fdopen(os.memfd_create("stderr"), "w+b") as held:
+        try:
+            stderr = os.dup(2)
+        except OSError:  # a service without stderr
+            yield
+            return
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            held.seek(0)
+            for line in held:
+                if not line.startswith(_CHATTER):
+                    os.write(2, line)

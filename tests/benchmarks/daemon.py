@@ -1,0 +1,116 @@
+"""Throughput, memory and start of the daemon: `python -m tests.benchmarks.daemon`.
+
+Throughput is measured beside a loop that only decodes and invokes, alternately in one run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+
+import av
+import numpy as np
+
+from edgecls.config import parse
+from edgecls.daemon import Daemon, RunOptions
+from edgecls.vision.engine import Engine
+from tests.brokers import Mosquitto
+from tests.conftest import PROJECT
+from tests.subscriber import Subscriber
+
+DATA = Path(os.environ.get("EDGECLS_TEST_DATA", PROJECT.parent / "shared" / "data"))
+VIDEO = DATA / "videos" / "one-by-one-person-detection.mp4"
+ROUNDS = 5
+FRAMES = 600
+
+
+def config(model: str, *, mqtt: str = "", confirm: str = "3 of 5") -> str:
+    """One watch on the video, with one thread for the model as the bare loop has."""
+    return f"""
+        [cameras.hall]
+        source = {json.dumps(f"file:{VIDEO}")}
+        [models.m]
+        file = {json.dumps(str(DATA / "models" / f"{model}.tflite"))}
+        threads = 1
+        [watches.hall]
+        model = "m"
+        [watches.hall.decision]
+        confirm = "{confirm}"
+        min_score = 0.0
+        min_margin = 0.0
+        {mqtt}
+        """
+
+
+def bare_loop(model: str) -> float:
+    """Frames per second of a loop that only decodes and invokes."""
+    engine = Engine(DATA / "models" / f"{model}.tflite", threads=1)
+    engine.load(np.zeros((engine.height, engine.width, 3), np.uint8))
+    began_s = time.perf_counter()
+    with av.open(str(VIDEO)) as container:
+        container.streams.video[0].thread_type = "AUTO"
+        for index, _ in enumerate(container.decode(video=0), 1):
+            engine.invoke()
+            if index == FRAMES:
+                break
+    return FRAMES / (time.perf_counter() - began_s)
+
+
+def daemon_loop(model: str, mqtt: str) -> float:
+    """Frames per second of the daemon, from its first thread to its last event."""
+    daemon = Daemon(parse(config(model, mqtt=mqtt), PROJECT))
+    began_s = time.perf_counter()
+    daemon.run(RunOptions(frames=FRAMES))
+    return FRAMES / (time.perf_counter() - began_s)
+
+
+def start_and_memory(model: str, mqtt: str, port: int, folder: Path) -> tuple[float, float]:
+    """(seconds from the start of the process to its first event, peak resident MB)."""
+    file = folder / "edgecls.toml"
+    file.write_text(config(model, mqtt=mqtt, confirm="1 of 1"))
+    with closing(Subscriber(port, "edgecls/+/hall/event")) as subscriber:
+        began_s = time.perf_counter()
+        command = [sys.executable, "-m", "edgecls", "run", "-c", str(file)]
+        environment = os.environ | {"XDG_STATE_HOME": str(folder)}
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        subscriber.wait_for(bool)
+        first_s = time.perf_counter() - began_s
+        _, _, usage = os.wait4(process.pid, 0)
+    return first_s, usage.ru_maxrss * 1024 / 1e6
+
+
+def measure(model: str, broker: Mosquitto, folder: Path) -> None:
+    """Print the figures of one model."""
+    mqtt = f'[mqtt]\nurl = "{broker.url}"'
+    rates = [(bare_loop(model), daemon_loop(model, mqtt)) for _ in range(ROUNDS)]
+    bare, daemon = (statistics.median(each) for each in zip(*rates, strict=True))
+    ratio = statistics.median(d / b for b, d in rates)
+    runs = [start_and_memory(model, mqtt, broker.port, folder) for _ in range(ROUNDS + 1)]
+    first_s = statistics.median(first for first, _ in runs[1:])  # the first also tries the model
+    rss_mb = max(rss for _, rss in runs)
+    print(
+        f"{model}: decode and invoke {bare:.0f} fps, daemon {daemon:.0f} fps, ratio {ratio:.2f}; "
+        f"first event {first_s:.2f} s after the start of the process; peak {rss_mb:.0f} MB resident"
+    )
+
+
+def main() -> None:
+    """Print the figures of both models."""
+    with tempfile.TemporaryDirectory() as name:
+        broker = Mosquitto(Path(name) / "mosquitto").start()
+        try:
+            for model in ("mobilenet_v2_1.0_224_quant", "mobilenet_v1_0.25_128_quant"):
+                measure(model, broker, Path(name))
+        finally:
+            broker.kill()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""Outcomes and events for these tests, and a delivery with its two threads."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from edgecls.delivery.delivery import Delivery
+from edgecls.domain import (
+    NO_STATE,
+    Category,
+    Classification,
+    EndReason,
+    LabelEvent,
+    Outcome,
+    Phase,
+    Reason,
+    State,
+)
+from edgecls.health import Health
+from edgecls.settings import MqttSettings, OutboxSettings
+
+TS = 1_795_234_385.157  # 2026-11-21T04:13:05.157Z
+WATCHED = {"porch": [("dog", "dog"), ("cat", "cat")]}
+DOG = Category(None, "dog", 0.913_27, "dog")
+CAT = Category(281, "tabby, cat", 0.05, "tabby_cat")
+
+
+def event(phase: Phase, watch: str = "porch", **changes: Any) -> LabelEvent:
+    """An event of the label dog, handed over now."""
+    facts: dict[str, Any] = {
+        "model": "mobilenet",
+        "label": "dog",
+        "slug": "dog",
+        "score": DOG.score,
+        "top": (DOG, CAT),
+        "ts": TS,
+        "handed_ns": time.monotonic_ns(),
+    }
+    if phase is Phase.END:
+        facts |= {"duration_s": 4.2, "max_score": 0.97, "reason": EndReason.NO_SUPPORT}
+    return LabelEvent(phase, watch, **(facts | changes))
+
+
+def seen(reason: Reason | None = None) -> Classification:
+    """One frame's best categories."""
+    return Classification((DOG, CAT), reason)
+
+
+def dog_comes(watch: str = "porch") -> Outcome:
+    """The state dog begins."""
+    state = State("dog", "dog", None, TS, DOG.score)
+    return Outcome(watch, TS, state, seen(), True, (event(Phase.START, watch),))
+
+
+def dog_goes(watch: str = "porch") -> Outcome:
+    """The state dog ends."""
+    return Outcome(watch, TS, NO_STATE, seen(Reason.LOW_SCORE), True, (event(Phase.END, watch),))
+
+
+def dog_stays(score: float, watch: str = "porch") -> Outcome:
+    """The state dog goes on; nothing to tell but another score."""
+    return Outcome(watch, TS, State("dog", "dog", None, TS, score), seen())
+
+
+def nothing_yet(watch: str = "porch") -> Outcome:
+    """The first frames: no state."""
+    return Outcome(watch, TS, NO_STATE, seen(Reason.NOT_WATCHED))
+
+
+def delivery(
+    settings: MqttSettings,
+    *,
+    watched: Mapping[str, Sequence[tuple[str, str]]] | None = None,
+    health: Health | None = None,
+    acks: list[float] | None = None,
+    max_events: int = 50_000,
+    interval_s: float = 60.0,
+    config: Mapping[str, Any] | None = None,
+) -> Delivery:
+    """A delivery of the device `board` that comes back soon after a lost connection."""
+    return Delivery(
+        settings,
+        OutboxSettings(max_events=max_events),
+        "board",
+        WATCHED if watched is None else watched,
+        info=lambda: {"version": "1.2.3"},
+        config=lambda: config if config is not None else {"watches": {}},
+        stats=lambda elapsed_s: {"uptime_s": 12, "interval_s": round(elapsed_s), "fps": 14.9},
+        interval_s=interval_s,
+        health=health or Health(),
+        on_ack=(acks if acks is not None else []).append,
+        pause=lambda _: 0.05,
+    )
+
+
+@contextmanager
+def running(one: Delivery) -> Iterator[Delivery]:
+    """The delivery with its threads; both have ended afterwards."""
+    threads = [
+        threading.Thread(target=one.run, name="delivery"),
+        threading.Thread(target=one.run_network, name="mqtt"),
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield one
+    finally:
+        one.close(0.0)
+        for thread in threads:
+            thread.join(15)
+        assert not any(thread.is_alive() for thread in threads)

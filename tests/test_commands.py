@@ -1,0 +1,151 @@
+"""The commands as a person or a script meets them: output, exit status, one clear line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.conftest import PROJECT
+from tests.programs import edgecls, json_lines
+
+SCENE = """
+[cameras.porch]
+source = "demo:"
+[watches.porch]
+model = "camera_health_v1"
+resize = "stretch"
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "edgecls.toml"
+    file.write_text(text)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("addition", "said"),
+    [
+        ("[watches.porch.decision]\nmin_scroe = 1", "unknown key 'min_scroe'; did you mean 'min_score'?"),
+        ('labels = ["drak"]', "drak"),
+        ('[watches.porch.groups]\nbad = ["#5-9"]', "bad"),
+        ('[watches.yard]\nmodel = "camera_health_v2"', "is not installed; did you mean 'camera_health_v1'?"),
+        ('[watches.yard]\nmodel = "no/such.tflite"', "no/such.tflite: there is no such model file"),
+        ('[models.m]\nfile = "camera_health_v1"\nlabels_file = "labels.txt"\n[watches.yard]\nmodel = "m"', "labels.txt"),
+        ('[cameras.yard]\nsource = "pictures:"\n[watches.yard]\ncamera = "yard"\nmodel = "camera_health_v1"', "pictures:"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("command", ["check-config", "run"])
+def test_a_wrong_configuration_is_one_line_and_status_78(
+    command: str, addition: str, said: str, tmp_path: Path
+) -> None:
+    text = SCENE + ('camera = "porch"\n' if "cameras.yard" in addition else "")
+    if "labels.txt" in addition:
+        (tmp_path / "labels.txt").write_text("one\ntwo\n")
+    file = write(tmp_path, text + addition)
+    done = edgecls(command, "-c", file, home=tmp_path)
+    assert done.returncode == 78, done.stderr
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"edgecls {command}: ")
+    assert said in line
+
+
+def test_no_configuration_file_says_so(tmp_path: Path) -> None:
+    done = edgecls("run", "-c", tmp_path / "nowhere.toml", home=tmp_path)
+    assert done.returncode == 78
+    assert "nowhere.toml: no such configuration file" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_wrong_usage_is_status_2(tmp_path: Path) -> None:
+    assert edgecls("run", "--frames", "many", home=tmp_path).returncode == 2
+    assert edgecls("classify", home=tmp_path).returncode == 2
+    assert edgecls("fly", home=tmp_path).returncode == 2
+
+
+def test_check_config_accepts_what_ships(tmp_path: Path) -> None:
+    done = edgecls("check-config", "-c", PROJECT / "configs" / "edgecls.toml", home=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "fine" in done.stderr
+
+
+def test_what_check_config_shows_loads_and_shows_the_same(tmp_path: Path) -> None:
+    file = write(tmp_path, SCENE + '[mqtt]\nurl = "mqtt://b"\nusername = "Jürgen \\"x\\""\n')
+    shown = edgecls("check-config", "-c", file, "--show", home=tmp_path).stdout
+    assert "min_score = 0.6" in shown
+    again = write(tmp_path, shown)
+    assert edgecls("check-config", "-c", again, "--show", home=tmp_path).stdout == shown
+
+
+def test_classify_prints_one_json_line_per_image_and_goes_on_after_a_bad_one(
+    data: Path, tmp_path: Path
+) -> None:
+    cat, broken = data / "images/photos/cat.bmp", tmp_path / "x.jpg"
+    broken.write_bytes(b"not a picture")
+    model = data / "models/mobilenet_v2_1.0_224_quant.tflite"
+    done = edgecls("classify", cat, broken, cat, "-m", model, "--top", 3, "--json", home=tmp_path)
+    first, failed, last = json_lines(done.stdout)
+    assert done.returncode == 1
+    assert first["file"] == str(cat)
+    assert [set(c) for c in first["top"]] == [{"index", "label", "score"}] * 3
+    assert (first["top"][0]["index"], first["top"][0]["label"]) == (286, "Egyptian cat")
+    assert first["verdict"] in ("accepted", "ambiguous")
+    assert set(first["latency_ms"]) == {"preprocess", "inference"}
+    assert failed["file"] == str(broken)
+    assert set(failed) == {"file", "error"}
+    assert last["top"] == first["top"]
+
+
+def test_classify_for_people_names_the_class(data: Path, tmp_path: Path) -> None:
+    model = data / "models/mobilenet_v2_1.0_224_quant.tflite"
+    done = edgecls("classify", data / "images/photos/parrot.jpg", "-m", model, home=tmp_path)
+    assert done.returncode == 0
+    assert "macaw  (#89)" in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["corrupt/empty", "corrupt/html_404", "corrupt/lfs_pointer", "corrupt/truncated_half",
+     "unusable/split_concat", "mobilenet_v1_0.25_128_quant_edgetpu", "person_detect"],
+)  # fmt: skip
+def test_a_bad_model_is_one_line_and_status_78(model: str, data: Path, tmp_path: Path) -> None:
+    file = data / "models" / f"{model}.tflite"
+    done = edgecls("classify", data / "images/photos/cat.bmp", "-m", file, home=tmp_path)
+    assert done.returncode == 78
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"edgecls classify: {file}")
+
+
+def test_demo_without_a_terminal_prints_lines_and_ends_well(tmp_path: Path) -> None:
+    done = edgecls("demo", "--seconds", 4, home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "event start clear" in done.stdout
+    assert "fps  inference p50" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_another_model_changes_what_the_demo_prints(data: Path, tmp_path: Path) -> None:
+    model = data / "models/vww_96_int8.tflite"
+    done = edgecls("demo", "--seconds", 3, "-m", model, home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "clear" not in done.stdout
+    assert "state" in done.stdout
+
+
+def test_look_writes_exactly_what_the_model_sees(tmp_path: Path) -> None:
+    picture = tmp_path / "x.png"
+    done = edgecls("look", "-c", write(tmp_path, SCENE), "-o", picture, home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{picture}: 96x96, as the model sees it: clear 0.")
+    with Image.open(picture) as image:
+        assert image.size == (96, 96)
+
+
+def test_look_at_a_watch_that_is_not_there_names_those_that_are(tmp_path: Path) -> None:
+    done = edgecls("look", "yard", "-c", write(tmp_path, SCENE), home=tmp_path)
+    assert done.returncode == 2
+    assert "there is no watch 'yard'; there is: porch" in done.stderr

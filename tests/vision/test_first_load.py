@@ -1,0 +1,49 @@
+"""The first load of a model, in a process of its own."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgecls.errors import ModelError
+from edgecls.vision.first_load import first_load
+from edgecls.vision.model_file import read_model
+from edgecls.vision.runtime import runtime
+
+
+def test_a_good_model_is_loaded_once_and_remembered(data: Path, tmp_path: Path) -> None:
+    path = data / "models/keras_lstm_mnist_ptq.tflite"
+    remembered = tmp_path / "state" / "loaded"
+    first_load(path, remembered)
+    line = f"{read_model(path).sha256} {runtime()}\n"
+    assert remembered.read_text() == line
+    first_load(path, remembered)
+    assert remembered.read_text() == line
+
+
+def test_a_model_that_the_runtime_refuses_is_refused_with_its_sentence(
+    data: Path, tmp_path: Path
+) -> None:
+    path = data / "models/mnist_28x28x1_uint8_edgetpu.tflite"
+    with pytest.raises(ModelError, match="compiled for the Edge TPU"):
+        first_load(path, tmp_path / "loaded")
+    assert not (tmp_path / "loaded").exists()
+
+
+def test_a_model_that_kills_the_runtime_is_refused(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suicide = f"import os; os.kill(os.getpid(), {int(signal.SIGSEGV)})"
+    run = subprocess.run
+
+    def run_the_crash(_: list[str], **options: object) -> object:
+        return run([sys.executable, "-c", suicide], **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(subprocess, "run", run_the_crash)
+    with pytest.raises(ModelError, match=r"crashes .* when it is loaded \(SIGSEGV\)"):
+        first_load(data / "models/keras_lstm_mnist_ptq.tflite", tmp_path / "loaded")
+    assert not (tmp_path / "loaded").exists()
