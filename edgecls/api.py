@@ -42,7 +42,8 @@ class Classifier:
     `labels`: a label file or the names themselves; default: those inside the model.
     `threads`: 0 leaves the choice to edgecls. `resize`: "crop" (the central part in the shape
     of the input), "fit" (all of it, on black) or "stretch". `region`: (x, y, width, height) as
-    fractions of the picture. `min_score`, `min_margin`: below them an answer is ambiguous.
+    fractions of the picture. `min_score`, `min_margin`: below them an answer is ambiguous; the
+    default of `min_score` is what the model's metadata recommend, else 0.6.
     `groups`: {"dog": ["#152-269"]}, scores are summed. `watch`: groups or labels that are looked
     for; others are rejected. `mean`, `std`: input = (pixel - mean) / std, one number or one per
     channel. `activation`: "auto", "softmax", "sigmoid" or "none"; `temperature` divides the logits
@@ -61,7 +62,7 @@ class Classifier:
         threads: int = 1,
         resize: str = WatchSettings.resize,
         region: Sequence[float] | None = None,
-        min_score: float = DecisionSettings.min_score,
+        min_score: float | None = None,
         min_margin: float = DecisionSettings.min_margin,
         groups: Mapping[str, Sequence[str]] | None = None,
         watch: Sequence[str] | None = None,
@@ -72,12 +73,10 @@ class Classifier:
         delegate: str = ModelSettings.delegate,
     ) -> None:
         _check(ModelSettings, threads=threads, activation=activation, temperature=temperature)
-        _check(DecisionSettings, min_score=min_score, min_margin=min_margin)
+        _check(DecisionSettings, min_margin=min_margin)
+        if min_score is not None:
+            _check(DecisionSettings, min_score=min_score)
         _check(WatchSettings, resize=resize)
-        decision = DecisionSettings(min_score=min_score, min_margin=min_margin)
-        settings = WatchSettings(
-            model=str(model), labels=watch, groups=groups or {}, decision=decision
-        )
         place = _region(region)
         self._engine = Engine(
             model,
@@ -91,6 +90,11 @@ class Classifier:
         )
         for warning in self._engine.warnings:
             _log.warning("%s: %s", self._engine.model.name, warning)
+        recommended = self._engine.model.metadata.min_score
+        decision = DecisionSettings(min_score=min_score, min_margin=min_margin).advised(recommended)
+        settings = WatchSettings(
+            model=str(model), labels=watch, groups=groups or {}, decision=decision
+        )
         self._judge = Judge(self._engine.labels, settings, sigmoid=self._engine.sigmoid)
         view = View(self._engine.width, self._engine.height, place, resize)
         self._eye = Eye(self._engine, view)
@@ -105,6 +109,11 @@ class Classifier:
     def engine(self) -> Engine:
         """The loaded model: its facts, its runtime, its warnings."""
         return self._engine
+
+    @property
+    def min_score(self) -> float:
+        """The least score in force."""
+        return self._judge.least_score
 
     @property
     def view(self) -> View:

@@ -17,6 +17,7 @@ from edgecls.sources import parse_source
 from edgecls.vision.engine import Engine, read
 from edgecls.vision.eye import Eye
 from edgecls.vision.first_load import first_load
+from edgecls.vision.model_file import ModelFile
 
 log = logging.getLogger(__name__)
 
@@ -61,9 +62,12 @@ def assemble(config: Config, state_dir: Path | None) -> dict[str, AssembledWatch
     return watches
 
 
-def check(config: Config) -> list[str]:
-    """All that `assemble` would find wrong, without a runtime; returns the models' warnings."""
-    warnings = []
+def check(config: Config) -> tuple[Config, list[str]]:
+    """All that `assemble` would find wrong, without a runtime.
+
+    Returns the configuration with what the models have to say, and their warnings.
+    """
+    watches, warnings = {}, []
     for camera in config.cameras.values():
         parse_source(camera.source)
     for name, settings in config.watches.items():
@@ -76,9 +80,14 @@ def check(config: Config) -> list[str]:
             mean=model.mean,
             std=model.std,
         )
-        Decider(name, settings.model, reading.labels, settings, sigmoid=reading.sigmoid)
+        watches[name] = _advised(settings, reading.model)
+        Decider(name, settings.model, reading.labels, watches[name], sigmoid=reading.sigmoid)
         warnings += [f"model {settings.model}: {warning}" for warning in reading.warnings]
-    return warnings
+    return replace(config, watches=watches), warnings
+
+
+def _advised(settings: WatchSettings, model: ModelFile) -> WatchSettings:
+    return replace(settings, decision=settings.decision.advised(model.metadata.min_score))
 
 
 def model_settings(config: Config, model: str) -> ModelSettings:
@@ -118,6 +127,7 @@ def load_engine(model: ModelSettings, state_dir: Path | None) -> Engine:
 
 
 def _watch(name: str, settings: WatchSettings, engine: Engine, camera: str) -> AssembledWatch:
+    settings = _advised(settings, engine.model)
     region = tuple(settings.region) if settings.region is not None else (0.0, 0.0, 1.0, 1.0)
     view = View(engine.width, engine.height, region, settings.resize)  # type: ignore[arg-type]
     decider = Decider(name, settings.model, engine.labels, settings, sigmoid=engine.sigmoid)

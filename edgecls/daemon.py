@@ -121,9 +121,9 @@ class Daemon:
         marks = []
         for name in self.cameras:
             settings = self.config.cameras[name]
-            inbox = self.turns.inbox(
-                name, live=is_live(settings), stall_timeout_s=settings.stall_timeout_s
-            )
+            # A camera that is asked for one frame a minute is not silent after ten seconds.
+            patience_s = max(settings.stall_timeout_s, 2 / settings.fps if settings.fps else 0.0)
+            inbox = self.turns.inbox(name, live=is_live(settings), stall_timeout_s=patience_s)
             mark = Progress(f"camera {name}")
             marks.append(mark)
             body = partial(

@@ -7,6 +7,7 @@ is installed, NumPy elsewhere; the two differ by one grey level, rarely by two.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
@@ -38,17 +39,22 @@ class View:
         high = min(rows, max(1, round(columns * self.height / self.width)))
         return Box(left + (columns - wide) // 2, top + (rows - high) // 2, wide, high)
 
+    def sampled(self, image_width: int, image_height: int) -> tuple[Box, int, int]:
+        """What is asked of the image: a box, and the width and height it is brought to."""
+        box = self.box(image_width, image_height)
+        if self.resize != "fit":
+            return box, self.width, self.height
+        scale = min(self.width / box.width, self.height / box.height)
+        wide = min(self.width, max(1, round(box.width * scale)))
+        high = min(self.height, max(1, round(box.height * scale)))
+        return box, wide, high
+
     def see(self, image: Image) -> Pixels:
         """The model's view of an image: RGB uint8, shape (height, width, 3).
 
         It may be a view of the frame: who keeps it beyond the frame copies it.
         """
-        box = self.box(image.width, image.height)
-        if self.resize != "fit":
-            return image.sample(box, self.width, self.height)
-        scale = min(self.width / box.width, self.height / box.height)
-        wide = min(self.width, max(1, round(box.width * scale)))
-        high = min(self.height, max(1, round(box.height * scale)))
+        box, wide, high = self.sampled(image.width, image.height)
         seen = image.sample(box, wide, high)
         if (wide, high) == (self.width, self.height):
             return seen
@@ -123,6 +129,28 @@ class Turned:
         if self._quarters == 3:
             return Box(self.height - y - height, x, height, width)
         return Box(x, y, width, height)
+
+
+class SampledAhead:
+    """Another image, with what these views will ask for sampled already.
+
+    A finite source has every frame looked at by every watch, so its thread can do that work while
+    the model runs on the frame before.
+    """
+
+    __slots__ = ("_image", "_seen", "height", "width")
+
+    def __init__(self, image: Image, views: Sequence[View]) -> None:
+        self._image = image
+        self.width: int = image.width
+        self.height: int = image.height
+        asked = {view.sampled(self.width, self.height) for view in views}
+        self._seen = {each: image.sample(*each) for each in asked}
+
+    def sample(self, box: Box, width: int, height: int) -> Pixels:
+        """The box at width x height."""
+        seen = self._seen.get((box, width, height))
+        return self._image.sample(box, width, height) if seen is None else seen
 
 
 def resized(pixels: Pixels, width: int, height: int) -> Pixels:

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+DEFAULT_MIN_SCORE = 0.6
 
 SLUG = r"[a-z0-9_-]{1,40}"
 
@@ -125,7 +127,9 @@ class ModelSettings:
 class DecisionSettings:
     """`[watches.NAME.decision]`: when a frame is believed, and when a state begins and ends."""
 
-    min_score: float = key("least score", 0.6, low=0, high=1)
+    min_score: float | None = key(
+        "least score; default: what the model's metadata recommend, else 0.6", None, low=0, high=1
+    )
     min_score_by_label: Mapping[str, float] = key("least score of single labels", {}, low=0, high=1)
     min_margin: float = key("least distance between best and second", 0.1, low=0, high=1)
     leave_score: float | None = key(
@@ -140,6 +144,17 @@ class DecisionSettings:
     none_after_s: float = key("seconds without support that end a state", 3.0, low=0)
     hold_s: float = key("least seconds that a state lasts", 0.0, low=0)
     cooldown_s: float = key("least seconds between two published starts of a label", 0.0, low=0)
+
+    @property
+    def least_score(self) -> float:
+        """`min_score`, or its default where nobody has said anything."""
+        return DEFAULT_MIN_SCORE if self.min_score is None else self.min_score
+
+    def advised(self, recommended: float | None) -> DecisionSettings:
+        """These settings with `min_score` said: as configured, else as the model recommends."""
+        if self.min_score is not None or recommended is None:
+            return replace(self, min_score=self.least_score)
+        return replace(self, min_score=recommended)
 
 
 @dataclass(frozen=True, kw_only=True)

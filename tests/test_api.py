@@ -19,6 +19,7 @@ from edgecls.domain import Reason, Verdict
 from edgecls.errors import ConfigError, ModelError, PictureError, UsageError
 from edgecls.pictures import read_picture
 from edgecls.settings import DecisionSettings
+from tests.vision.tiny import threshold_metadata, tiny_model
 
 
 @pytest.fixture(scope="module")
@@ -184,3 +185,10 @@ def test_the_package_has_what_it_promises() -> None:
     assert edgecls.Classifier is Classifier
     with pytest.raises(AttributeError, match="Classifer"):
         edgecls.Classifer  # noqa: B018
+
+
+def test_the_model_recommends_the_minimum_where_nobody_sets_one(tmp_path: Path) -> None:
+    path = tiny_model(tmp_path / "m.tflite", [1, 2], [0, 0], metadata=threshold_metadata(0.35))
+    with Classifier(path) as advised, Classifier(path, min_score=0.7) as set_:
+        assert advised.min_score == pytest.approx(0.35)
+        assert set_.min_score == 0.7

@@ -61,7 +61,7 @@ def test_a_short_file_is_a_complete_file() -> None:
     assert watch.labels == ("dog", "cat")
     assert watch.groups == {"dog": ("#152-269",), "cat": ("#282-286",)}
     assert watch.decision == DecisionSettings()
-    assert (watch.decision.min_score, watch.decision.min_margin) == (0.6, 0.1)
+    assert (watch.decision.least_score, watch.decision.min_margin) == (0.6, 0.1)
     assert (watch.decision.confirm, watch.decision.none_after_s) == ("3 of 5", 3.0)
     assert short.mqtt is not None
     assert short.mqtt.url == ("mqtt://broker.local",)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgecls.domain import Box, Pixels
-from edgecls.pixels import ArrayImage, Turned, View, resized, resized_by_numpy
+from edgecls.pixels import ArrayImage, SampledAhead, Turned, View, resized, resized_by_numpy
 
 SIDES = st.integers(1, 90)
 
@@ -119,3 +119,13 @@ def test_a_turned_image_is_the_image_turned(rotate: int, hflip: bool, vflip: boo
     assert (turned.sample(box, 40, 30) == whole[11:41, 5:45]).all()
     scaled = turned.sample(box, 13, 17).astype(int) - resized(whole[11:41, 5:45], 13, 17)
     assert np.abs(scaled).max() <= 1
+
+
+@pytest.mark.parametrize("resize", ["crop", "fit", "stretch"])
+def test_what_was_sampled_ahead_is_what_is_seen(resize: str) -> None:
+    pixels = np.random.default_rng(7).integers(0, 256, (48, 65, 3), np.uint8)
+    view = View(24, 20, (0.1, 0.2, 0.7, 0.8), resize)
+    ahead = SampledAhead(ArrayImage(pixels), [view, view])
+    pixels_as_seen = view.see(ArrayImage(pixels)).copy()
+    pixels[:] = 0  # the frame has gone; only what was sampled ahead is left
+    assert (view.see(ahead) == pixels_as_seen).all()

@@ -18,7 +18,7 @@ def run(options: argparse.Namespace) -> int:
     """Exit status 0, or 78 by ConfigError or ModelError."""
     config = load(options.config)
     with naming(options.config):
-        warnings = check(config)
+        config, warnings = check(config)
     for warning in warnings:
         sys.stderr.write(f"edgecls check-config: warning: {warning}\n")
     if options.show:

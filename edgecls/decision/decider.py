@@ -229,9 +229,9 @@ def _leave_scores(
     above the least score: what begins a state must also support it."""
     if settings.leave_score is None:
         return tuple(score / 2 for score in min_scores)
-    if settings.leave_score > settings.min_score:
+    if settings.leave_score > settings.least_score:
         raise ConfigError(
             f"{place}leave_score {settings.leave_score:g} must not be above "
-            f"min_score {settings.min_score:g}"
+            f"min_score {settings.least_score:g}"
         )
     return tuple(min(score, settings.leave_score) for score in min_scores)

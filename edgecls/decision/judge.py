@@ -43,6 +43,7 @@ class Judge:
         self._grouping = Grouping(
             labels, settings.groups, sigmoid=sigmoid, place=table(place, "groups")
         )
+        self.least_score = settings.decision.least_score
         self._min_margin = settings.decision.min_margin
         self.names: tuple[CategoryName, ...] = self._grouping.names
         watched = self._watched(settings.labels, f"{table(place)}labels: ")
@@ -50,7 +51,7 @@ class Judge:
         """What `labels` names, in its order; empty when it is not set."""
         self._refusals = self._refusals_of(watched)
         self.min_scores: tuple[float, ...] = self._min_scores(
-            settings.decision.min_score,
+            self.least_score,
             settings.decision.min_score_by_label,
             f"{table(place, 'decision')}min_score_by_label: ",
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from edgecls.domain import Frame
-from edgecls.pixels import Turned, View
+from edgecls.pixels import SampledAhead, Turned, View
 from edgecls.progress import Progress
 from edgecls.settings import CameraSettings
 from edgecls.sources.address import (
@@ -131,9 +131,12 @@ class _Opened:
 
     def _frame(self, shot: Shot, index: int) -> Frame:
         settings = self._wanted.settings
-        image, handed_ns = shot.image, time.monotonic_ns()
+        image = shot.image
         if not shot.turned and (settings.rotate or settings.hflip or settings.vflip):
             image = Turned(image, settings.rotate, hflip=settings.hflip, vflip=settings.vflip)
+        if not self.live:
+            image = SampledAhead(image, self._wanted.views)
+        handed_ns = time.monotonic_ns()
         captured_ns = handed_ns if shot.captured_ns is None else min(shot.captured_ns, handed_ns)
         return Frame(
             self._wanted.camera, index, image, captured_ns, handed_ns, time.time(), shot.media_s

@@ -13,7 +13,10 @@ ALLOWED = (
     "dir:frames/?loop=true&fps=5&realtime=true or demo:"
 )
 
-_LOGIN = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/?#]*@", re.IGNORECASE)
+# The second form is a password with a character that a URL should not hold; not a port.
+_LOGIN = re.compile(
+    r"(\b[a-z][a-z0-9+.-]*://)(?:[^\s/?#]*@|[^\s/@]*:(?!\d+/)[^\s@]*@)", re.IGNORECASE
+)
 # Cheap cameras take the login in the query.
 _QUERY_SECRET = re.compile(r"(?i)([?&;](?:[a-z]*pass[a-z]*|pwd|auth|token|key)=)[^&;\s'\"]*")
 

@@ -77,10 +77,11 @@ def capture(  # noqa: PLR0917 - what a thread needs
                     inbox.ended()
                 return
             except SourceLost as error:
+                wait_s = patience.lost(error)
                 inbox.lost(f"camera {name}: {error}")
                 # Closed only after this: on a frozen camera that may stop the whole process, and
                 # until then the others can say what happened.
-                stop.wait(patience.lost(error))
+                stop.wait(wait_s)
 
 
 class _Patience:

@@ -78,7 +78,7 @@ def test_starts_and_ends_alternate_and_belong_together(
         for event in outcome.events:
             if event.phase is Phase.START:
                 assert begun is None
-                assert event.score >= watch.decision.min_score
+                assert event.score >= watch.decision.least_score
                 begun = event
             else:
                 assert begun is not None
@@ -139,7 +139,7 @@ def _told_by_the_contract(
             label, began = (rival, i) if rival else (None, i)
         elif times[i] - times[began] >= rules.hold_s - 1e-6:
             own = [_score_of(label, watch, steps[j]) for j in range(began, i + 1)]
-            supported = began + max(j for j, s in enumerate(own) if s >= rules.min_score / 2)
+            supported = began + max(j for j, s in enumerate(own) if s >= rules.least_score / 2)
             silent_s = times[i] - times[supported]
             if rival:
                 label, began = rival, i

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from edgecls.domain import Pixels
@@ -60,15 +62,35 @@ def http_camera(
                 if camera.then == "stall":
                     camera.over.wait(60)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with _serving(Handler) as address:
+        camera.url = f"{address}/live"
+        try:
+            yield camera
+        finally:
+            camera.over.set()
+
+
+@contextmanager
+def http_files(folder: Path) -> Iterator[str]:
+    """The address of a server of the files in a folder."""
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with _serving(partial(Handler, directory=str(folder))) as address:
+        yield address
+
+
+@contextmanager
+def _serving(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    camera.url = f"http://127.0.0.1:{server.server_port}/live"
     try:
-        yield camera
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
-        camera.over.set()
         server.shutdown()
         thread.join()
         server.server_close()

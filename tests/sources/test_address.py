@@ -73,6 +73,7 @@ def test_what_comes_whether_or_not_one_looks_is_live(text: str, live: bool) -> N
     [
         "rtsp://admin:secret@cam.local/stream",
         "rtsp://admin:sec:ret@secret@cam.local:554/stream",
+        "rtsp://admin:sec/secret?1@cam.local/stream",
         "cannot open 'http://u:secret@10.0.0.2/x': refused",
         "http://cam.local/snap.cgi?user=admin&pwd=secret&channel=1",
         "http://cam.local/snap.cgi?password=secret",
@@ -81,6 +82,10 @@ def test_what_comes_whether_or_not_one_looks_is_live(text: str, live: bool) -> N
 def test_a_login_is_never_spoken(text: str) -> None:
     assert "secret" not in spoken(text)
     assert "cam.local" in spoken(text) or "10.0.0.2" in spoken(text)
+
+
+def test_a_port_is_no_login() -> None:
+    assert spoken("http://cam.local:8080/a@b") == "http://cam.local:8080/a@b"
 
 
 def test_an_error_about_a_source_does_not_show_its_login() -> None:

@@ -11,9 +11,9 @@ import pytest
 
 from edgecls.errors import ConfigError, SourceLost
 from edgecls.pixels import View
-from tests.media import BARS, bar_colours, colour_card, grey
+from tests.media import BARS, bar_colours, colour_card, film, grey
 from tests.sources.opening import frames_of, opened
-from tests.sources.server import http_camera
+from tests.sources.server import http_camera, http_files
 
 VIEW = View(96, 96, resize="stretch")
 
@@ -108,3 +108,19 @@ def test_frames_are_still_there_when_the_next_ones_have_come() -> None:
         first, *_ = list(islice(source.frames(), 4))
         source.close()
     assert bar_colours(VIEW.see(first.image)) in (BARS, ["?"] * 4)
+
+
+def test_a_stream_of_nothing_but_rubbish_is_lost() -> None:
+    with http_camera([grey(50)] + [b"\xff\xd8 broken"] * 1000) as camera:
+        source = opened(camera.url, fps=100, stall_timeout_s=1.0)
+        with pytest.raises(SourceLost, match="sends nothing that can be decoded"):
+            list(source.frames())
+        source.close()
+
+
+def test_a_file_over_http_is_played_at_its_own_speed_and_ends(tmp_path: Path) -> None:
+    film(tmp_path / "clip.mp4", [grey(50)] * 6, fps=50)
+    with http_files(tmp_path) as address:
+        frames = frames_of(f"{address}/clip.mp4", fps=200)
+    assert len(frames) == 6
+    assert (frames[-1].handed_ns - frames[0].handed_ns) / 1e9 >= 0.08
