@@ -27,5 +27,11 @@ check: $(VENV)/ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+bench: $(VENV)/ready
+	@tests/need-mosquitto
+	$(BIN)/python -m tests.benchmarks.classify
+	$(BIN)/python -m tests.benchmarks.daemon
+	$(BIN)/python -m tests.benchmarks.accuracy
+
 clean:
 	rm -rf $(VENV) build *.egg-info

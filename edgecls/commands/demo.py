@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     if find_spec("amqtt"):
         text += _BROKER
     else:
-        sys.stderr.write("no broker in this demo: pip install 'edgecls[embedded]' brings one\n")
+        sys.stderr.write("no broker in this demo: the extra [embedded] (amqtt) brings one\n")
     daemon = Daemon(parse(text, Path.cwd()))
     if not sys.stdout.isatty():
         daemon.run(RunOptions(options.seconds, onlooker=LineView(sys.stdout)))
