@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from tests.brokers import MakeMosquitto, MakeSubscriber, Mosquitto
+from tests.media import grey
 from tests.programs import Running, edgecls, json_lines, python
+from tests.sources.server import http_camera
 from tests.subscriber import Message
 
 FRAMES_PER_S = 10  # of the person video
@@ -265,3 +267,33 @@ def test_the_daemon_imports_only_what_its_configuration_needs(data: Path, tmp_pa
     )
     done = python("-c", program, home=tmp_path)
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+def test_a_camera_that_stalls_ends_its_state_and_is_found_again(
+    tmp_path: Path, mosquitto: Mosquitto, make_subscriber: MakeSubscriber
+) -> None:
+    subscriber = make_subscriber(mosquitto.port, "edgecls/#")
+    # All white is overexposed; the state is the camera's as long as it gives frames.
+    with http_camera([grey(255)] * 30, then="stall") as camera:
+        text = (
+            SCENE.replace('source = "demo:"', f'source = "{camera.url}"\nfps = 50\nstall_timeout_s = 1')
+            .replace('labels = ["clear", "dark"]', 'labels = ["overexposed"]')
+        )  # fmt: skip
+        file = write(tmp_path, text, f'url = "{mosquitto.url}"')
+        with Running("run", "-c", file, home=tmp_path) as daemon:
+            seen = subscriber.wait_for(lambda found: len(of(found, "porch/event")) >= 2)
+            start, end = of(seen, "porch/event")[:2]
+            assert (start["phase"], start["label"]) == ("start", "overexposed")
+            assert (end["phase"], end["reason"]) == ("end", "camera_stalled")
+            assert end["start_id"] == start["id"]
+            subscriber.wait_for(
+                lambda found: (
+                    [h["reasons"] for h in of(found, "health")][-2:]
+                    == [["camera_stalled:porch"], []]
+                )
+            )
+            subscriber.wait_for(lambda found: len(of(found, "porch/event")) >= 3)
+            status, _, err = daemon.stop()
+    assert status == 0
+    assert "camera porch lost" in err
+    assert "camera porch back after" in err
