@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SECONDS_ARG := $(if $(SECONDS),--seconds $(SECONDS),)
 
-.PHONY: demo test test-rigs check bench clean
+.PHONY: demo test test-tflite-runtime test-rigs check bench clean
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -17,6 +17,16 @@ demo: $(VENV)/ready
 test: $(VENV)/ready
 	@tests/need-mosquitto
 	$(BIN)/python -m pytest -n 2 -m "not rig"
+
+# The predecessor of ai-edge-litert, which 32-bit boards get: it dies of files that the other refuses.
+.venv-tflite-runtime/ready: pyproject.toml
+	$(PYTHON) -m venv .venv-tflite-runtime
+	.venv-tflite-runtime/bin/python -m pip install --quiet --editable '.[dev]' tflite-runtime 'numpy<2'
+	.venv-tflite-runtime/bin/python -m pip uninstall --quiet --yes ai-edge-litert
+	touch $@
+
+test-tflite-runtime: .venv-tflite-runtime/ready
+	.venv-tflite-runtime/bin/python -m pytest -n 2 tests/vision tests/test_api.py
 
 test-rigs: $(VENV)/ready
 	$(BIN)/python -m pytest -m rig -rs

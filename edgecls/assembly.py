@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from edgecls import pipeline
@@ -109,8 +110,7 @@ def only_camera(config: Config, settings: WatchSettings) -> str:
 def load_engine(model: ModelSettings, state_dir: Path | None) -> Engine:
     """The engine of a model. Raises ModelError."""
     file = Path(model.file)
-    if state_dir is not None:
-        first_load(file, state_dir / "loaded-models")
+    remembered = None if state_dir is None else state_dir / "loaded-models"
     engine = Engine(
         file,
         labels_file=model.labels_file and Path(model.labels_file),
@@ -120,6 +120,7 @@ def load_engine(model: ModelSettings, state_dir: Path | None) -> Engine:
         mean=model.mean,
         std=model.std,
         delegate=model.delegate,
+        prove=None if remembered is None else partial(first_load, remembered=remembered),
     )
     for warning in engine.warnings:
         log.warning("model %s: %s", file.stem, warning)

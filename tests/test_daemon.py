@@ -275,10 +275,8 @@ def test_a_camera_that_stalls_ends_its_state_and_is_found_again(
     subscriber = make_subscriber(mosquitto.port, "edgecls/#")
     # All white is overexposed; the state is the camera's as long as it gives frames.
     with http_camera([grey(255)] * 30, then="stall") as camera:
-        text = (
-            SCENE.replace('source = "demo:"', f'source = "{camera.url}"\nfps = 50\nstall_timeout_s = 1')
-            .replace('labels = ["clear", "dark"]', 'labels = ["overexposed"]')
-        )  # fmt: skip
+        source = f'source = "{camera.url}"\nfps = 50\nstall_timeout_s = 1'
+        text = SCENE.replace('source = "demo:"', source).replace('"clear", "dark"', '"overexposed"')
         file = write(tmp_path, text, f'url = "{mosquitto.url}"')
         with Running("run", "-c", file, home=tmp_path) as daemon:
             seen = subscriber.wait_for(lambda found: len(of(found, "porch/event")) >= 2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -80,7 +80,9 @@ class Engine:
         mean: Numbers | None = None,
         std: Numbers | None = None,
         delegate: str = "cpu",
+        prove: Callable[[ModelFile], None] | None = None,
     ) -> None:
+        """`prove` may refuse the model, by ModelError, after the check and before it is loaded."""
         if delegate not in ("auto", "cpu"):
             raise ModelError(f'{path}: the delegate "{delegate}" is not available; use "cpu"')
         reading = read(
@@ -91,6 +93,8 @@ class Engine:
             mean=mean,
             std=std,
         )
+        if prove is not None:
+            prove(reading.model)
         self.model = reading.model
         self.labels = reading.labels
         self.width = self.model.width

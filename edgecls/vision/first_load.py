@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import subprocess
 import sys
@@ -13,22 +14,24 @@ from pathlib import Path
 import numpy as np
 
 from edgecls.errors import EdgeclsError, ModelError
-from edgecls.vision.model_file import read_model
+from edgecls.vision.model_file import ModelFile, read_model
 from edgecls.vision.runtime import open_interpreter, runtime
+
+log = logging.getLogger(__name__)
 
 _LIMIT_S = 120.0  # a large model on a Pi Zero takes seconds
 
 
-def first_load(path: Path, remembered: Path) -> None:
+def first_load(model: ModelFile, remembered: Path) -> None:
     """Load and run a model once in a child process, unless this runtime did so before.
 
     `remembered` is a small file with one line per model and runtime that went well. ModelError
     where the model is wrong or crashes or hangs the runtime.
     """
-    mark = f"{read_model(path).sha256} {runtime()}"
+    path, mark = model.path, f"{model.sha256} {runtime()}"
     try:
         known = remembered.read_text().splitlines()
-    except FileNotFoundError:
+    except OSError:
         known = []
     if mark in known:
         return
@@ -48,9 +51,12 @@ def first_load(path: Path, remembered: Path) -> None:
     if child.returncode > 0:
         said = child.stderr.decode("utf-8", "replace").strip().split("\n")[-1]
         raise ModelError(said or f"{path}: cannot be loaded, and the runtime does not say why")
-    remembered.parent.mkdir(parents=True, exist_ok=True)
-    with remembered.open("a") as file:
-        file.write(mark + "\n")
+    try:
+        remembered.parent.mkdir(parents=True, exist_ok=True)
+        with remembered.open("a") as file:
+            file.write(mark + "\n")
+    except OSError as error:
+        log.warning("%s: %s; the model is tried anew at every start", remembered, error.strerror)
 
 
 def load_and_run(path: Path) -> None:
