@@ -11,11 +11,12 @@ from pathlib import Path
 from edgecls import pipeline
 from edgecls.catalogue import find_model
 from edgecls.decision.decider import Decider
+from edgecls.delivery.url import parse_url
 from edgecls.errors import ConfigError
 from edgecls.pixels import View
 from edgecls.settings import Config, ModelSettings, WatchSettings
-from edgecls.sources import parse_source
-from edgecls.vision.engine import Engine, read
+from edgecls.sources import check_source
+from edgecls.vision.engine import Engine, read, refuse_delegate
 from edgecls.vision.eye import Eye
 from edgecls.vision.first_load import first_load
 from edgecls.vision.model_file import ModelFile
@@ -46,7 +47,7 @@ class AssembledWatch:
 
 
 def assemble(config: Config, state_dir: Path | None) -> dict[str, AssembledWatch]:
-    """The enabled watches by name. Raises ConfigError or ModelError.
+    """The watches by name, also those that are disabled. Raises ConfigError or ModelError.
 
     With a `state_dir`, a model that this machine has not loaded before is first loaded in a
     process of its own, so that a file which crashes the runtime does not take the daemon along.
@@ -54,8 +55,6 @@ def assemble(config: Config, state_dir: Path | None) -> dict[str, AssembledWatch
     engines: dict[ModelSettings, Engine] = {}
     watches: dict[str, AssembledWatch] = {}
     for name, settings in config.watches.items():
-        if not settings.enabled:
-            continue
         model = model_settings(config, settings.model)
         if model not in engines:
             engines[model] = load_engine(model, state_dir)
@@ -69,8 +68,11 @@ def check(config: Config) -> tuple[Config, list[str]]:
     Returns the configuration with what the models have to say, and their warnings.
     """
     watches, warnings = {}, []
-    for camera in config.cameras.values():
-        parse_source(camera.source)
+    for name, camera in config.cameras.items():
+        check_source(name, camera, config.base)
+    if config.mqtt is not None:
+        for url in config.mqtt.url:
+            parse_url(url)
     for name, settings in config.watches.items():
         model = model_settings(config, settings.model)
         reading = read(
@@ -81,6 +83,7 @@ def check(config: Config) -> tuple[Config, list[str]]:
             mean=model.mean,
             std=model.std,
         )
+        refuse_delegate(model.file, model.delegate, reading.model)
         watches[name] = _advised(settings, reading.model)
         Decider(name, settings.model, reading.labels, watches[name], sigmoid=reading.sigmoid)
         warnings += [f"model {settings.model}: {warning}" for warning in reading.warnings]

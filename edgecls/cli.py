@@ -37,6 +37,14 @@ def main(arguments: list[str] | None = None) -> int:
         # Whoever read our output has gone; Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:  # the last line of defence: a person gets a line, not a traceback
+        if options.debug:
+            raise
+        kind = type(error).__name__
+        sys.stderr.write(
+            f"edgecls {options.command}: unexpected {kind}: {error}; --debug tells more\n"
+        )
+        return 1
     return status
 
 

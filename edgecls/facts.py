@@ -16,16 +16,17 @@ from edgecls.stats import Stats
 Watches = Mapping[str, AssembledWatch]
 
 
-def info_facts(config: Config, watches: Watches) -> dict[str, Any]:
+def info_facts(device: str, config: Config, watches: Watches) -> dict[str, Any]:
     """`info`: what runs where. No URL's login, no path of a secret."""
     engines = {watch.model: watch.engine for watch in watches.values()}
     first = next(iter(engines.values()))
     return {
         "version": __version__,
-        "name": config.device.name,
+        "name": config.device.name or device,
         "board": board_model(),
         "runtime": first.runtime,
         "delegate": first.delegate,
+        "delegate_reason": "no other delegate is supported yet",
         "models": [
             {
                 "name": name,
@@ -62,6 +63,6 @@ def config_facts(watches: Watches) -> dict[str, Any]:
     }
 
 
-def stats_facts(stats: Stats) -> dict[str, Any]:
+def stats_facts(stats: Stats, _: float) -> dict[str, Any]:
     """`stats` but for outbox and broker; the next interval begins."""
     return {**stats.report(time.monotonic()), **vitals()}

@@ -14,6 +14,9 @@ T = TypeVar("T")
 
 DEFAULT_MIN_SCORE = 0.6
 
+TOPIC = r"[^+#$\0/][^+#$\0]{0,198}[^+#$\0/]|[^+#$\0/]"
+_TOPIC = "a topic without + # $ that neither begins nor ends with /"
+
 SLUG = r"[a-z0-9_-]{1,40}"
 
 
@@ -110,7 +113,7 @@ class ModelSettings:
         says='"auto", "cpu", "edgetpu", "edgetpu:usb:0" or "edgetpu:pci:0"',
     )
     fallback: str | None = key("model for the CPU when the Edge TPU is not there", None)
-    threads: int = key("threads on the CPU; 0: measured at start", 0, low=0, high=16)
+    threads: int = key("threads on the CPU; 0: as many as cores, at most 4", 0, low=0, high=16)
     mean: float | Sequence[float] | None = key(
         "input = (pixel - mean) / std; one or per channel", None
     )
@@ -187,9 +190,11 @@ class MqttSettings:
     key_file: str | None = key("its key", None)
     tls_insecure: bool = key("do not check the broker's certificate", False)
     protocol: str = key("MQTT version", "auto", choices=("auto", "5", "3.1.1"))
-    base_topic: str = key("what stands before the device", "edgecls")
+    base_topic: str = key("what stands before the device", "edgecls", pattern=TOPIC, says=_TOPIC)
     discovery: bool = key("announce to Home Assistant", True)
-    discovery_prefix: str = key("where Home Assistant listens", "homeassistant")
+    discovery_prefix: str = key(
+        "where Home Assistant listens", "homeassistant", pattern=TOPIC, says=_TOPIC
+    )
     commands: Sequence[str] = key(
         "what may be asked for",
         ["set", "ping", "replay", "restart"],

@@ -37,11 +37,13 @@ class WatchTurn:
 
     camera: str
     max_fps: float = 0.0  # 0: every frame
+    enabled: bool = True
     served_ns: int = 0
     due_s: float = float("-inf")  # decision time from which the next frame is due
 
     def wants(self, frame: Frame) -> bool:
-        return not self.max_fps or frame.moment.decision_s >= self.due_s
+        due = not self.max_fps or frame.moment.decision_s >= self.due_s
+        return self.enabled and due
 
     def serve(self, frame: Frame, now_ns: int) -> None:
         self.served_ns = now_ns

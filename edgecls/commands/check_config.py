@@ -12,6 +12,7 @@ from typing import Any
 from edgecls.assembly import check
 from edgecls.config import load, naming
 from edgecls.settings import Config
+from edgecls.sources import spoken
 
 
 def run(options: argparse.Namespace) -> int:
@@ -44,7 +45,8 @@ def _table(place: str, table: Mapping[str, Any]) -> Iterator[str]:
         elif isinstance(value, Mapping):
             tables[key] = dict(value)
         else:
-            yield f"{_key(key)} = {_value(value)}"
+            told = spoken(value) if key == "source" else value  # without its login
+            yield f"{_key(key)} = {_value(told)}"
     for key, inner in tables.items():
         name = f"{place}.{_key(key)}" if place else _key(key)
         if inner:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edgecls.commands.views import LineView, Peek, TerminalView
 from edgecls.config import parse
-from edgecls.daemon import Daemon, RunOptions
+from edgecls.daemon import Daemon, RunOptions, stopping_on_signals
 
 _CONFIG = """
 [device]
@@ -40,7 +40,11 @@ def run(options: argparse.Namespace) -> int:
         text += _BROKER
     else:
         sys.stderr.write("no broker in this demo: the extra [embedded] (amqtt) brings one\n")
-    daemon = Daemon(parse(text, Path.cwd()))
+    with stopping_on_signals() as stopped:
+        return _show(Daemon(parse(text, Path.cwd()), stopped), model, options)
+
+
+def _show(daemon: Daemon, model: str, options: argparse.Namespace) -> int:
     if not sys.stdout.isatty():
         daemon.run(RunOptions(options.seconds, onlooker=LineView(sys.stdout)))
         return 0

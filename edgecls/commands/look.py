@@ -10,7 +10,7 @@ from pathlib import Path
 from edgecls.assembly import only_camera
 from edgecls.commands.views import LineView, Peek, TerminalView
 from edgecls.config import load, naming
-from edgecls.daemon import Daemon, RunOptions
+from edgecls.daemon import Daemon, RunOptions, stopping_on_signals
 from edgecls.domain import Outcome, Pixels
 from edgecls.errors import EdgeclsError, UsageError
 from edgecls.settings import Config
@@ -34,12 +34,11 @@ def run(options: argparse.Namespace) -> int:
     """Exit status 0. Raises SourceLost when the camera cannot be had."""
     config = _only(load(options.config), options.watch)
     name = next(iter(config.watches))
-    with naming(options.config):
-        return _look(config, name, options)
+    with stopping_on_signals() as stopped, naming(options.config):
+        return _look(Daemon(config, stopped), name, options)
 
 
-def _look(config: Config, name: str, options: argparse.Namespace) -> int:
-    daemon = Daemon(config)
+def _look(daemon: Daemon, name: str, options: argparse.Namespace) -> int:
     peek = Peek.into(daemon, name)
     if options.output is not None:
         last = Last()

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from edgecls.config import load, naming
-from edgecls.daemon import Daemon, RunOptions
+from edgecls.daemon import Daemon, RunOptions, stopping_on_signals
 
 
 def run(options: argparse.Namespace) -> int:
@@ -15,8 +15,8 @@ def run(options: argparse.Namespace) -> int:
     run_options = RunOptions(
         frames=options.frames, drain_timeout_s=options.drain_timeout, lines=sys.stdout
     )
-    with naming(options.config):
-        waiting = Daemon(config).run(run_options)
+    with stopping_on_signals() as stopped, naming(options.config):
+        waiting = Daemon(config, stopped).run(run_options)
     if waiting:
         sys.stderr.write(
             f"edgecls run: {waiting} events were not delivered within {options.drain_timeout:g} s; "

@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 REFRESH_S = 60.0  # states whose score or verdict differ
 REFUSED_PAUSE_S = 30.0  # before a refused event is tried again
 ALONE_S = 60.0  # connected so long: nobody fights us for our client id any more
+HURRY_S = 2.0  # after a signal: for what is under way
 GOODBYE_S = 2.0  # for the broker to acknowledge `offline`
 ECHO_S = 0.5  # and to send it back: we subscribe to our own status
 # A consumer that was away longer wants no old news from the broker; age_s and ts tell the rest.
@@ -95,6 +96,7 @@ class Delivery:
         self._stats_at = self._refreshed_at = time.monotonic()
         self._retry_at = self._alone_at = math.inf
         self._closing: _Close | None = None
+        self._foreign_before = False
         self._closed = threading.Event()
         self._status, self._about = f"{topic}/status", f"{topic}/info"
         client_id, tell = f"edgecls-{device}", self._inbox.put
@@ -131,13 +133,28 @@ class Delivery:
             self._session.close(with_will=self._closing is None or self._closing.restarting)
             self._closed.set()
 
-    def close(self, drain_timeout_s: float, *, restarting: bool = False) -> int:
+    def close(
+        self,
+        drain_timeout_s: float,
+        hurry: threading.Event | None = None,
+        *,
+        restarting: bool = False,
+    ) -> int:
         """Deliver what waits, say `offline` and leave; how many events are still waiting.
 
-        `restarting` leaves the status to the will, which comes only if nobody is back in time.
+        Once `hurry` is set there are HURRY_S left at most. `restarting` leaves the status to the
+        will, which comes only if nobody is back in time.
         """
-        self._inbox.put(_Close(time.monotonic() + drain_timeout_s, restarting))
-        self._closed.wait(drain_timeout_s + 2 * GOODBYE_S)
+        deadline = time.monotonic() + drain_timeout_s
+        self._inbox.put(_Close(deadline, restarting))
+        while not self._closed.wait(0.05) and time.monotonic() < deadline + 2 * GOODBYE_S:
+            if (
+                hurry is not None
+                and hurry.is_set()
+                and deadline > (sooner := time.monotonic() + HURRY_S)
+            ):
+                deadline = sooner
+                self._inbox.put(_Close(deadline, restarting))
         return self._outbox.pending
 
     def _next(self, until: float) -> _Item | None:
@@ -178,14 +195,23 @@ class Delivery:
                     self._retained.say_online()
             case Arrived(topic=self._about, payload=payload) if self._wire.connects > 1:
                 # Mosquitto before 2.0.15, and MQTT 3.1.1, do not say why they closed it.
-                if self._numbering.epoch.encode() not in payload:
-                    self._health.fault(CLIENT_ID_TAKEN, True)
+                self._note_epoch(payload)
             case _Wake.HEALTH:
                 self._retained.report_health()
             case _Wake.DESCRIPTION:
                 self._retained.describe()
             case _Close():
                 self._closing = item
+
+    def _note_epoch(self, info: bytes) -> None:
+        """Somebody else's `info` after each of two connects: they have our client id.
+
+        Once is not enough: a broker that lost its memory in a power cut has an old one of ours.
+        """
+        foreign = self._numbering.epoch.encode() not in info
+        if foreign and self._foreign_before:
+            self._health.fault(CLIENT_ID_TAKEN, True)
+        self._foreign_before = foreign
 
     def _tick(self, now: float) -> None:
         if now >= self._stats_at + self._interval_s:

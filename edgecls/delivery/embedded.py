@@ -69,13 +69,16 @@ class EmbeddedBroker:
 
         _quieten()
         self._loop = asyncio.get_running_loop()
-        self._port = _free_port(self._port)
         try:
-            broker = _broker(f"{LOOPBACK}:{self._port}", self._loop)
-            await broker.start()
-        except (BrokerError, OSError) as error:
-            self._failure = str(error)
-            return
+            self._port = self._port or _free_port()
+            broker = await _started(self._port, self._loop)
+        except (BrokerError, OSError):  # somebody else's broker, for example
+            try:
+                self._port = _free_port()
+                broker = await _started(self._port, self._loop)
+            except (BrokerError, OSError) as error:
+                self._failure = str(error)
+                return
         log.info("embedded broker listens at %s", self.url)
         self._ready.set()
         await self._stop.wait()
@@ -115,16 +118,16 @@ def _broker(bind: str, loop: asyncio.AbstractEventLoop) -> Any:
     )
 
 
-def _free_port(wanted: int) -> int:
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((LOOPBACK, port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise EdgeclsError("no free port on loopback for the embedded broker")
+async def _started(port: int, loop: asyncio.AbstractEventLoop) -> Any:
+    broker = _broker(f"{LOOPBACK}:{port}", loop)
+    await broker.start()
+    return broker
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
 
 
 def _quieten() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TextIO
 
@@ -27,6 +28,12 @@ class Lines:
             self._out.write(encode(payload).decode() + "\n")
             self._out.flush()
 
-    def close(self, drain_timeout_s: float) -> int:
+    def close(
+        self,
+        drain_timeout_s: float,
+        hurry: threading.Event | None = None,
+        *,
+        restarting: bool = False,
+    ) -> int:
         """Nothing waits: every event was written at once."""
         return 0

@@ -85,8 +85,9 @@ class Retained:
         self._say("status", ONLINE)
 
     def _say_outcome(self, outcome: Outcome) -> None:
-        for label, slug in self._watched.get(outcome.watch, ()):
-            says = ON if label == outcome.state.label else OFF
+        for _, slug in self._watched.get(outcome.watch, ()):
+            # Two classes may have the same label; their slugs differ.
+            says = ON if slug == outcome.state.slug else OFF
             self._say_anew(f"{outcome.watch}/label/{slug}", says)
         payload = state_payload(outcome)
         timeless = {key: value for key, value in payload.items() if key != "ts"}

@@ -20,11 +20,11 @@ def board_model() -> str:
 def vitals() -> dict[str, object]:
     """Resident memory in MB; temperature of the SoC and throttling where the board tells them."""
     facts: dict[str, object] = {}
-    if (millidegrees := _read(_SOC_TEMPERATURE)) is not None:
+    if (millidegrees := _read(_SOC_TEMPERATURE)) and millidegrees.strip().lstrip("-").isdecimal():
         facts["soc_temp_c"] = round(int(millidegrees) / 1000, 1)
-    if (bits := _read(_THROTTLED)) is not None:
+    if (bits := _read(_THROTTLED)) and bits.strip().isalnum():
         facts["throttled"] = bool(int(bits, 16) & 0xF)  # the low bits: now; the high: since boot
-    if (statm := _read(Path("/proc/self/statm"))) is not None:
+    if statm := _read(Path("/proc/self/statm")):
         facts["rss_mb"] = round(int(statm.split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6, 1)
     return facts
 

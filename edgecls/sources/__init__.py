@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from edgecls.domain import Frame
+from edgecls.errors import ConfigError
 from edgecls.pixels import SampledAhead, Turned, View
 from edgecls.progress import Progress
 from edgecls.settings import CameraSettings
@@ -25,7 +27,7 @@ from edgecls.sources.address import (
 )
 from edgecls.sources.base import Origin, Shot, Wanted
 
-__all__ = ["Source", "is_live", "open_source", "parse_source", "spoken"]
+__all__ = ["Source", "is_live", "open_source", "parse_source", "silence_s", "spoken"]
 
 
 class Source(Protocol):
@@ -74,6 +76,28 @@ def open_source(
     wanted = Wanted(name, settings, views, base, stop, progress or Progress(f"camera {name}"))
     origin = _origin(address, wanted)
     return _Opened(origin, wanted, _address_is_live(address), frame_limit, first_index)
+
+
+def check_source(name: str, settings: CameraSettings, base: Path) -> None:
+    """Raise ConfigError for what is no source, and for a file or folder that is not there."""
+    address = parse_source(settings.source)
+    if isinstance(address, File | Folder):
+        path = base / Path(address.path).expanduser()
+        there = path.is_file() if isinstance(address, File) else path.is_dir()
+        if not there:
+            kind = "file" if isinstance(address, File) else "folder"
+            raise ConfigError(f"camera {name}: no such {kind}: {path}")
+
+
+def silence_s(settings: CameraSettings) -> float:
+    """How long a source may give nothing before it counts as stalled, in seconds.
+
+    Of media on disk that is never: a time-lapse has its pauses, and a disk that hangs is noticed by
+    the call that hangs.
+    """
+    if isinstance(parse_source(settings.source), File | Folder):
+        return math.inf
+    return Wanted("", settings).silence_s
 
 
 def _address_is_live(address: Address) -> bool:
@@ -134,13 +158,11 @@ class _Opened:
         image = shot.image
         if not shot.turned and (settings.rotate or settings.hflip or settings.vflip):
             image = Turned(image, settings.rotate, hflip=settings.hflip, vflip=settings.vflip)
+        handed_ns, ts = time.monotonic_ns(), time.time()
         if not self.live:
             image = SampledAhead(image, self._wanted.views)
-        handed_ns = time.monotonic_ns()
         captured_ns = handed_ns if shot.captured_ns is None else min(shot.captured_ns, handed_ns)
-        return Frame(
-            self._wanted.camera, index, image, captured_ns, handed_ns, time.time(), shot.media_s
-        )
+        return Frame(self._wanted.camera, index, image, captured_ns, handed_ns, ts, shot.media_s)
 
     def close(self) -> None:
         self._origin.close()

@@ -30,7 +30,15 @@ class Wanted:
     @property
     def patience_s(self) -> float:
         """How long a native call that waits for a frame may last: it has a time-out of its own."""
-        return self.settings.stall_timeout_s + 5.0
+        return self.silence_s + 5.0
+
+    @property
+    def silence_s(self) -> float:
+        """How long a live camera may give no frame before it counts as stalled.
+
+        One that is asked for a frame a minute is not silent after ten seconds.
+        """
+        return max(self.settings.stall_timeout_s, 2 / (self.settings.fps or LIVE_FPS))
 
     @property
     def size(self) -> tuple[int, int]:

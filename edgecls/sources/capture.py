@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from edgecls.domain import Frame
-from edgecls.errors import SourceLost
+from edgecls.errors import ConfigError, SourceLost
 from edgecls.pixels import View
 from edgecls.progress import Progress
 from edgecls.settings import CameraSettings
@@ -25,8 +25,8 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
 class Inbox(Protocol):
     """Takes what a camera's thread has to say."""
 
-    def put(self, frame: Frame) -> object:
-        """Take a frame; of a finite source, wait until there is room for it."""
+    def put(self, frame: Frame) -> bool:
+        """Take a frame; of a finite source, wait for room. False: nobody looks any more."""
         ...
 
     def broken(self, frames: int) -> None:
@@ -72,11 +72,14 @@ def capture(  # noqa: PLR0917 - what a thread needs
                 for frame in _counting_broken(source, inbox):
                     taken += 1
                     patience.frame_came()
-                    inbox.put(frame)
+                    if not inbox.put(frame):
+                        stop.wait()  # nobody looks any more: close when told to
                 if not stop.is_set():
                     inbox.ended()
                 return
-            except SourceLost as error:
+            except (SourceLost, ConfigError) as error:
+                if isinstance(error, ConfigError) and not taken:
+                    raise  # it never was right; later, a file may have been taken away
                 wait_s = patience.lost(error)
                 inbox.lost(f"camera {name}: {error}")
                 # Closed only after this: on a frozen camera that may stop the whole process, and
@@ -98,7 +101,7 @@ class _Patience:
             log.info("camera %s back after %.0f s", self._name, self._clock() - self._lost_s)
             self._lost_s = None
 
-    def lost(self, error: SourceLost) -> float:
+    def lost(self, error: SourceLost | ConfigError) -> float:
         """The seconds to wait."""
         wait_s = self._wait_s
         self._wait_s = min(2 * wait_s, _LONGEST_WAIT_S)

@@ -25,7 +25,7 @@ _PROBING = {"analyzeduration": "1000000", "fpsprobesize": "0"}
 
 def open_network(address: Network, wanted: Wanted) -> Video:
     """Open a network camera. Raises FFmpegError, OSError, or ConfigError for a bad login file."""
-    timeout_s = wanted.settings.stall_timeout_s
+    timeout_s = wanted.silence_s
     options: Mapping[str, str] = _PROBING
     if address.scheme.startswith("rtsp"):
         options = {

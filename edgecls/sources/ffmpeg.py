@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _PICTURE_CODECS = frozenset({"mjpeg", "rawvideo", "png"})
 
 
+_RESOLVING_S = 90.0
+
+
 class Video:
     """The first video stream of an open container, read packet by packet."""
 
@@ -60,7 +63,8 @@ class Video:
         return whole
 
     def close(self) -> None:
-        self.container.close()
+        with self._wanted.progress.inside(f"closing {self._name}"):
+            self.container.close()
 
 
 def open_video(
@@ -77,7 +81,9 @@ def open_video(
 
     av.logging.set_level(None)  # FFmpeg's own words on stderr may hold logins
     name = spoken(url)
-    with wanted.progress.inside(f"opening {name}", wanted.patience_s):
+    # Name servers that do not answer take their time, and nothing can interrupt that.
+    patience_s = wanted.patience_s if timeout_s is None else max(wanted.patience_s, _RESOLVING_S)
+    with wanted.progress.inside(f"opening {name}", patience_s):
         container = av.open(
             url,
             format=container_format,

@@ -60,15 +60,15 @@ class StreamClock:
 
     def __init__(self) -> None:
         self._least_s: float | None = None  # distance of the two clocks when we were up to date
-        self._now_s = 0.0
+        self._now_s = self._stream_s = 0.0
 
     def behind_s(self, stream_s: float, now_s: float) -> float:
         """Seconds between a packet's time and the least delay seen so far."""
         distance_s = now_s - stream_s
-        if self._least_s is None or distance_s < self._least_s:
-            self._least_s = distance_s
+        if self._least_s is None or distance_s < self._least_s or stream_s < self._stream_s:
+            self._least_s = distance_s  # a clock that was set back says nothing of a delay
         else:
             # Clocks of cameras go wrong by seconds a day: that is no delay.
             self._least_s += (now_s - self._now_s) * _DRIFT
-        self._now_s = now_s
+        self._now_s, self._stream_s = now_s, stream_s
         return distance_s - self._least_s

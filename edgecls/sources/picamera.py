@@ -54,10 +54,9 @@ class PiCameraOrigin:
 
     def shots(self) -> Iterator[Shot]:
         """Without end. Raises SourceLost when no frame comes for `stall_timeout_s`."""
-        settings = self._wanted.settings
         thinner = Thinner(self._fps, LIVE_SLACK)
         while not self._wanted.stop.is_set():
-            request = self.take(settings.stall_timeout_s)
+            request = self.take(self._wanted.silence_s)
             if request is None:
                 return
             try:
@@ -82,6 +81,8 @@ class PiCameraOrigin:
                 stopping = self._wanted.stop.is_set()
                 if left_s > _GLANCE_S and not stopping:
                     continue
+            except RuntimeError as error:  # the camera was pulled out
+                raise SourceLost(f"{self._name} went away: {error}") from error
             self._take_back(job)
             if stopping:
                 return None

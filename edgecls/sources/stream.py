@@ -64,7 +64,7 @@ class LiveStream:
             for packet in self._video.packets():
                 if self._wanted.stop.is_set():
                     return
-                captured_ns = _captured_ns(packet)
+                captured_ns = time.monotonic_ns() if self._over_network else _captured_ns(packet)
                 for frame in self._frames(packet, thinner, captured_ns / 1e9):
                     if not self._is_file:
                         yield Shot(PlanesImage(frame), captured_ns)
@@ -92,6 +92,7 @@ class LiveStream:
             self._sign_s = time.monotonic()
             return []
         if not self._video.pictures and self._skips(packet):
+            self._raise_if_hopeless("is too slow to decode and sends no key frames")
             return []
         frames = self._video.decoded(packet)
         if frames:
@@ -114,7 +115,7 @@ class LiveStream:
         return self._behind and not packet.is_keyframe
 
     def _raise_if_hopeless(self, what: str) -> None:
-        if time.monotonic() - self._sign_s > self._wanted.settings.stall_timeout_s:
+        if time.monotonic() - self._sign_s > self._wanted.silence_s:
             raise SourceLost(f"{self._name} {what}")
 
     def _lost(self, error: Exception) -> SourceLost:
@@ -126,7 +127,7 @@ class LiveStream:
 
 
 def _captured_ns(packet: Packet[Any]) -> int:
-    """V4L2 stamps packets with the monotonic clock; of others only the arrival is known."""
+    """V4L2 stamps packets with the monotonic clock; of a network only the arrival is known."""
     now_ns = time.monotonic_ns()
     if packet.pts is not None and packet.time_base is not None:
         stamped_ns = int(packet.pts * packet.time_base * 1_000_000_000)

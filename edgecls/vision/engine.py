@@ -13,7 +13,7 @@ from edgecls.domain import Pixels, Scores
 from edgecls.errors import ModelError
 from edgecls.vision.activation import Decoder
 from edgecls.vision.label_map import fitted, numbered, plain_lines, read_names
-from edgecls.vision.model_file import ModelFile, read_model
+from edgecls.vision.model_file import ModelFile, read_model, refuse_edge_tpu
 from edgecls.vision.quantization import Encoder, Numbers
 from edgecls.vision.runtime import Interpreter, open_interpreter, runtime
 
@@ -59,6 +59,13 @@ def read(
     )
 
 
+def refuse_delegate(path: str | Path, delegate: str, model: ModelFile) -> None:
+    """Raise ModelError where a model or its settings want an accelerator: none is supported yet."""
+    if delegate not in ("auto", "cpu"):
+        raise ModelError(f'{path}: the delegate "{delegate}" is not available; use "cpu"')
+    refuse_edge_tpu(model)
+
+
 class Engine:
     """One model, loaded. For one thread; several watches may share it.
 
@@ -83,8 +90,6 @@ class Engine:
         prove: Callable[[ModelFile], None] | None = None,
     ) -> None:
         """`prove` may refuse the model, by ModelError, after the check and before it is loaded."""
-        if delegate not in ("auto", "cpu"):
-            raise ModelError(f'{path}: the delegate "{delegate}" is not available; use "cpu"')
         reading = read(
             path,
             labels=labels_file if labels is None else labels,
@@ -93,6 +98,7 @@ class Engine:
             mean=mean,
             std=std,
         )
+        refuse_delegate(path, delegate, reading.model)
         if prove is not None:
             prove(reading.model)
         self.model = reading.model

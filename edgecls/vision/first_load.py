@@ -41,6 +41,7 @@ def first_load(model: ModelFile, remembered: Path) -> None:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_LIMIT_S,
+            start_new_session=True,  # Ctrl-C is for us: a child that dies of it looks like a crash
             check=False,
         )
     except subprocess.TimeoutExpired as error:

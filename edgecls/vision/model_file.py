@@ -60,6 +60,15 @@ class ModelFile:
         return max(2, self.outputs)
 
 
+def refuse_edge_tpu(model: ModelFile) -> None:
+    """Raise ModelError for a model that only an Edge TPU can run."""
+    if model.edge_tpu:
+        raise ModelError(
+            f"{model.path}: is compiled for the Edge TPU and cannot run without one; "
+            "use the CPU build of the model"
+        )
+
+
 def read_model(path: Path) -> ModelFile:
     """The facts of the model file; ModelError in one sentence where it cannot be used."""
     content = _content(path)

@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any, Protocol, cast
 
 from edgecls.errors import EdgeclsError, ModelError
-from edgecls.vision.model_file import ModelFile
+from edgecls.vision.model_file import ModelFile, refuse_edge_tpu
 
 _PACKAGES = {"ai_edge_litert": "ai-edge-litert", "tflite_runtime": "tflite-runtime"}
 _CHATTER = (b"INFO: Created TensorFlow Lite", b"INFO: Initialized TensorFlow Lite")
@@ -43,11 +43,7 @@ def open_interpreter(model: ModelFile, threads: int) -> Interpreter:
 
     It gets the bytes that were checked, not the path: the file may have changed since.
     """
-    if model.edge_tpu:
-        raise ModelError(
-            f"{model.path}: is compiled for the Edge TPU and cannot run without one; "
-            "use the CPU build of the model"
-        )
+    refuse_edge_tpu(model)
     module, _ = _runtime()
     try:
         with _without_chatter():

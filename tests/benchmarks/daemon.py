@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -65,7 +66,7 @@ def bare_loop(model: str) -> float:
 
 def daemon_loop(model: str, mqtt: str) -> float:
     """Frames per second of the daemon, from its first thread to its last event."""
-    daemon = Daemon(parse(config(model, mqtt=mqtt), PROJECT))
+    daemon = Daemon(parse(config(model, mqtt=mqtt), PROJECT), threading.Event())
     began_s = time.perf_counter()
     daemon.run(RunOptions(frames=FRAMES))
     return FRAMES / (time.perf_counter() - began_s)

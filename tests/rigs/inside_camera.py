@@ -71,7 +71,7 @@ class Diary:
         self.frozen_s = self.lost_s = self.back_s = 0.0
         self.message = ""
 
-    def put(self, frame: Frame) -> None:
+    def put(self, frame: Frame) -> bool:
         self.count += 1
         if self.count == 10:
             vcam.stalled = True
@@ -80,6 +80,7 @@ class Diary:
             self.back_s = time.monotonic()
         if self.count == 20:
             self.stop.set()
+        return True
 
     def broken(self, frames: int) -> None:
         raise AssertionError
@@ -109,10 +110,11 @@ def freeze() -> dict[str, Any]:
 class Freezer(Diary):
     """Freezes the sensor itself, for good: libcamera then does not return from stopping it."""
 
-    def put(self, frame: Frame) -> None:
+    def put(self, frame: Frame) -> bool:
         self.count += 1
         if self.count == 10:
             Path(os.environ["VCAM_STALL"]).touch()
+        return True
 
     def lost(self, message: str) -> None:
         print(message, flush=True)

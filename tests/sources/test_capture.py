@@ -25,11 +25,12 @@ class Diary:
         self.frames: list[Frame] = []
         self._enough, self._stop = enough, stop
 
-    def put(self, frame: Frame) -> None:
+    def put(self, frame: Frame) -> bool:
         self.frames.append(frame)
         self.told.append("frame")
         if self._stop is not None and len(self.frames) == self._enough:
             self._stop.set()
+        return True
 
     def broken(self, frames: int) -> None:
         self.told.append(f"broken {frames}")
