@@ -34,6 +34,10 @@ def write(folder: Path, text: str) -> Path:
         ('[watches.yard]\nmodel = "camera_health_v2"', "is not installed; did you mean 'camera_health_v1'?"),
         ('[watches.yard]\nmodel = "no/such.tflite"', "no/such.tflite: there is no such model file"),
         ('[models.m]\nfile = "camera_health_v1"\nlabels_file = "labels.txt"\n[watches.yard]\nmodel = "m"', "labels.txt"),
+        ('[mqtt]\nurl = "foo://x"', "foo://x"),
+        ('[mqtt]\nurl = "mqtt://b"\nbase_topic = "home/#"', "base_topic must be a topic without"),
+        ('[cameras.yard]\nsource = "file:no.mp4"\n[watches.yard]\ncamera = "yard"\nmodel = "camera_health_v1"', "no.mp4"),
+        ('[models.m]\nfile = "camera_health_v1"\ndelegate = "edgetpu"\n[watches.yard]\nmodel = "m"', "edgetpu"),
         ('[cameras.yard]\nsource = "pictures:"\n[watches.yard]\ncamera = "yard"\nmodel = "camera_health_v1"', "pictures:"),
     ],
 )  # fmt: skip
@@ -70,6 +74,13 @@ def test_check_config_accepts_what_ships(tmp_path: Path) -> None:
     done = edgecls("check-config", "-c", PROJECT / "configs" / "edgecls.toml", home=tmp_path)
     assert (done.returncode, done.stdout) == (0, "")
     assert "fine" in done.stderr
+
+
+def test_check_config_shows_no_login(tmp_path: Path) -> None:
+    file = write(tmp_path, SCENE.replace("demo:", "rtsp://admin:s3cret@127.0.0.1/x"))
+    done = edgecls("check-config", "-c", file, "--show", home=tmp_path)
+    assert done.returncode == 0
+    assert "s3cret" not in done.stdout + done.stderr
 
 
 def test_what_check_config_shows_loads_and_shows_the_same(tmp_path: Path) -> None:

@@ -295,3 +295,54 @@ def test_a_camera_that_stalls_ends_its_state_and_is_found_again(
     assert status == 0
     assert "camera porch lost" in err
     assert "camera porch back after" in err
+
+
+def test_a_signal_while_draining_ends_the_wait(data: Path, tmp_path: Path) -> None:
+    file = write(tmp_path, visits(data), 'url = "mqtt://127.0.0.1:9"')
+    with Running(
+        "run", "-c", file, "--frames", 300, "--drain-timeout", 3600, home=tmp_path
+    ) as daemon:
+        assert daemon.process.stderr is not None
+        while "not reachable" not in daemon.process.stderr.readline():
+            pass
+        status, _, _ = daemon.stop()
+    assert status == 0
+
+
+def test_a_watch_that_is_disabled_says_so_and_sees_nothing(
+    tmp_path: Path, mosquitto: Mosquitto, make_subscriber: MakeSubscriber
+) -> None:
+    subscriber = make_subscriber(mosquitto.port, "edgecls/#")
+    text = SCENE.replace("resize", "enabled = false\nresize")
+    with Running("run", "-c", write(tmp_path, text, f'url = "{mosquitto.url}"'), home=tmp_path):
+        seen = subscriber.wait_for(lambda found: len(of(found, "stats")) >= 2)
+    assert of(seen, "config")[0]["watches"]["porch"]["enabled"] is False
+    assert [state["label"] for state in of(seen, "porch/state")] == ["none"]
+    off = [m.text for m in seen if m.topic.endswith("/label/clear")]
+    assert off == ["OFF"]
+    assert of(seen, "stats")[1]["frames"]["classified"] == 0
+
+
+def test_two_classes_of_one_label_have_topics_of_their_own(
+    tmp_path: Path, mosquitto: Mosquitto, make_subscriber: MakeSubscriber
+) -> None:
+    subscriber = make_subscriber(mosquitto.port, "edgecls/#")
+    (tmp_path / "labels.txt").write_text("crane\ndark\nover\nblurred\ncrane\n")
+    text = """
+        [device]
+        id = "board"
+        [cameras.porch]
+        source = "demo:"
+        [models.m]
+        file = "camera_health_v1"
+        labels_file = "labels.txt"
+        [watches.porch]
+        model = "m"
+        labels = ["crane"]
+        """
+    with Running("run", "-c", write(tmp_path, text, f'url = "{mosquitto.url}"'), home=tmp_path):
+        seen = subscriber.wait_for(lambda found: bool(of(found, "porch/event")))
+    (event,) = of(seen, "porch/event")
+    assert (event["label"], event["slug"]) == ("crane", "crane_0")
+    last = {m.topic.rsplit("/", 1)[1]: m.text for m in seen if "/label/" in m.topic}
+    assert last == {"crane_0": "ON", "crane_4": "OFF"}

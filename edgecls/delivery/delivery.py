@@ -112,6 +112,11 @@ class Delivery:
         if new or outcome.changed or outcome.events:
             self._inbox.put(outcome)
 
+    @property
+    def backlog(self) -> int:
+        """How much has been handed over and not been taken up yet."""
+        return self._inbox.qsize()
+
     def announce(self) -> None:
         """`info` or `config` may have changed: publish what differs."""
         self._inbox.put(_Wake.DESCRIPTION)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 LIVE_SLACK = 0.5  # of an interval: what arrives over a network jitters
 MEDIA_SLACK = 0.1  # media times are only rounded
 _DRIFT = 1e-3
+_SET_BACK_S = 1.0  # less is the order of B frames
 
 
 class Thinner:
@@ -65,8 +66,9 @@ class StreamClock:
     def behind_s(self, stream_s: float, now_s: float) -> float:
         """Seconds between a packet's time and the least delay seen so far."""
         distance_s = now_s - stream_s
-        if self._least_s is None or distance_s < self._least_s or stream_s < self._stream_s:
-            self._least_s = distance_s  # a clock that was set back says nothing of a delay
+        set_back = stream_s < self._stream_s - _SET_BACK_S  # says nothing of a delay
+        if self._least_s is None or distance_s < self._least_s or set_back:
+            self._least_s = distance_s
         else:
             # Clocks of cameras go wrong by seconds a day: that is no delay.
             self._least_s += (now_s - self._now_s) * _DRIFT

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -12,14 +11,13 @@ from edgecls.settings import MqttSettings
 from tests.delivery.scenes import delivery, dog_comes, dog_stays
 
 
-def test_a_frame_costs_the_loop_less_than_20_microseconds() -> None:
+def test_frames_that_change_nothing_are_not_queued() -> None:
     one = delivery(MqttSettings(url="mqtt://127.0.0.1"))
-    frame, change = dog_stays(0.8), dog_comes()
-    for outcome, times in ((frame, 20_000), (change, 2_000)):
-        before = time.perf_counter_ns()
-        for _ in range(times):
-            one.publish(outcome)
-        assert (time.perf_counter_ns() - before) / times < 20_000
+    one.publish(dog_comes())
+    waiting = one.backlog
+    for _ in range(1000):
+        one.publish(dog_stays(0.8))
+    assert one.backlog == waiting
 
 
 @pytest.mark.parametrize("module", ["delivery", "lines", "embedded"])

@@ -18,7 +18,7 @@ from edgecls.health import Health
 from edgecls.settings import MqttSettings
 from tests.brokers import MakeMosquitto, MakeSubscriber, Mosquitto, OldBroker, wait_until
 from tests.delivery.scenes import delivery, dog_comes, dog_goes, running
-from tests.subscriber import Message
+from tests.subscriber import WAIT_S, Message
 
 STATUS = "edgecls/board/status"
 
@@ -171,6 +171,7 @@ def test_another_client_with_our_id_is_a_fault(mosquitto: Mosquitto) -> None:
 
 def test_what_answers_but_is_no_broker_is_told(caplog: pytest.LogCaptureFixture) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        server.settimeout(WAIT_S)
         port = server.getsockname()[1]
         with running(delivery(MqttSettings(url=f"mqtt://127.0.0.1:{port}"))):
             for _ in range(2):  # MQTT 5, then 3.1.1

@@ -78,3 +78,17 @@ def test_a_clock_that_goes_wrong_by_seconds_a_day_is_no_delay() -> None:
     clock = StreamClock()
     worst = max(clock.behind_s(n * (1 - 1e-4), float(n)) for n in range(86400))
     assert worst < 0.1
+
+
+def test_a_stream_whose_clock_is_set_back_is_not_late_for_ever() -> None:
+    clock = StreamClock()
+    clock.behind_s(50.0, 1000.0)
+    assert clock.behind_s(42.0, 1000.1) == 0
+    assert clock.behind_s(43.0, 1001.1) == pytest.approx(0, abs=0.01)
+
+
+def test_the_order_of_b_frames_does_not_hide_a_delay() -> None:
+    clock = StreamClock()
+    clock.behind_s(50.0, 1000.0)
+    clock.behind_s(50.4, 1000.1)
+    assert clock.behind_s(50.2, 1003.0) > 2
