@@ -23,7 +23,14 @@ from edgecls.domain import Classification, Pixels
 from edgecls.errors import UsageError
 from edgecls.pictures import rgb_array
 from edgecls.pixels import ArrayImage, View, prepare
-from edgecls.settings import DecisionSettings, ModelSettings, Rule, WatchSettings
+from edgecls.settings import (
+    REGION,
+    DecisionSettings,
+    ModelSettings,
+    Rule,
+    WatchSettings,
+    is_region,
+)
 from edgecls.vision.engine import Engine
 from edgecls.vision.eye import Eye
 from edgecls.vision.quantization import Numbers
@@ -157,25 +164,14 @@ def _check(table: type[Any], **values: Any) -> None:
         field.name: field.metadata["rule"] for field in fields(table) if field.metadata
     }
     for name, value in values.items():
-        rule = rules[name]
-        if rule.choices and value not in rule.choices:
-            raise UsageError(
-                f"{name} is {value!r}; allowed are {', '.join(map(str, rule.choices))}"
-            )
-        if rule.low is not None and not value >= rule.low:
-            raise UsageError(f"{name} is {value!r}; it must be {rule.low:g} or more")
-        if rule.high is not None and not value <= rule.high:
-            raise UsageError(f"{name} is {value!r}; it must be {rule.high:g} or less")
+        if (allowed := rules[name].instead_of(value)) is not None:
+            raise UsageError(f"{name} must be {allowed}, not {value!r}")
 
 
 def _region(region: Sequence[float] | None) -> tuple[float, float, float, float]:
     if region is None:
         return _WHOLE
-    if len(region) == 4:
-        x, y, width, height = region
-        within = x >= 0 and y >= 0 and x + width <= 1 + 1e-9 and y + height <= 1 + 1e-9
-        if within and width > 0 and height > 0:
-            return float(x), float(y), float(width), float(height)
-    raise UsageError(
-        f"region is {tuple(region)}; it must be (x, y, width, height) as fractions of the picture"
-    )
+    if not is_region(region):
+        raise UsageError(f"region must be {REGION}, not {list(region)}")
+    x, y, width, height = region
+    return float(x), float(y), float(width), float(height)

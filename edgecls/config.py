@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 import re
 import tomllib
 import types
@@ -16,7 +15,15 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 from edgecls.errors import ConfigError
-from edgecls.settings import SLUG, Config, MqttSettings, Rule, WatchSettings
+from edgecls.settings import (
+    REGION,
+    SLUG,
+    Config,
+    MqttSettings,
+    Rule,
+    WatchSettings,
+    is_region,
+)
 
 T = TypeVar("T")
 
@@ -124,20 +131,10 @@ def _fits(option: Any, value: Any) -> bool:
 
 
 def _check_rule(value: Any, place: str, name: str, rule: Rule | None) -> None:
-    if rule is None:
-        return
-    if rule.choices and value not in rule.choices:
-        allowed = ", ".join(_show(choice) for choice in rule.choices)
+    allowed = None if rule is None else rule.instead_of(value)
+    if rule is not None and allowed is not None:
         near = _meant(value, [c for c in rule.choices if isinstance(c, str)])
-        raise ConfigError(f"{_at(place)}{name} must be one of {allowed}, not {_show(value)}{near}")
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        low, high = rule.low, rule.high
-        # Written so that NaN, which TOML can say, is refused as well.
-        inside = (low is None or value >= low) and (high is None or value <= high)
-        if not inside or not math.isfinite(value):
-            raise ConfigError(f"{_at(place)}{name} must be {_range(low, high)}, not {value}")
-    if rule.pattern and isinstance(value, str) and not re.fullmatch(rule.pattern, value):
-        raise ConfigError(f"{_at(place)}{name} must be {rule.says}, not {_show(value)}")
+        raise ConfigError(f"{_at(place)}{name} must be {allowed}, not {_show(value)}{near}")
 
 
 def _check_names(config: Config) -> None:
@@ -162,14 +159,8 @@ def _check_watch(name: str, watch: WatchSettings, config: Config) -> None:
     if watch.camera is not None and watch.camera not in config.cameras:
         near = _meant(watch.camera, config.cameras)
         raise ConfigError(f"{place} there is no camera {watch.camera!r}{near}; there is: {cameras}")
-    if watch.region is not None:
-        x, y, width, height = watch.region if len(watch.region) == 4 else (-1.0,) * 4
-        inside = x >= 0 and y >= 0 and x + width <= 1 + 1e-9 and y + height <= 1 + 1e-9
-        if not (inside and width > 0 and height > 0):
-            raise ConfigError(
-                f"{place} region must be [x, y, width, height] as fractions inside 0 to 1, "
-                f"not {list(watch.region)}"
-            )
+    if watch.region is not None and not is_region(watch.region):
+        raise ConfigError(f"{place} region must be {REGION}, not {list(watch.region)}")
     agree, window = map(int, watch.decision.confirm.split(" of "))
     if agree > window:
         raise ConfigError(
@@ -209,14 +200,6 @@ def _meant(name: object, known: Any) -> str:
     if near:
         return f"; did you mean {near[0]!r}?"
     return "; known: " + ", ".join(str(k) for k in known) if known else ""
-
-
-def _range(low: float | None, high: float | None) -> str:
-    if low is not None and high is not None:
-        return f"from {low:g} to {high:g}"
-    if low is not None:
-        return f"a number, {low:g} or more"
-    return "a number" if high is None else f"a number, {high:g} or less"
 
 
 _WORDS = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,6 +33,28 @@ class Rule:
     pattern: str | None = None
     says: str | None = None  # the pattern in words
 
+    def instead_of(self, value: object) -> str | None:
+        """What is allowed, in words, where `value` is not; else None."""
+        if self.choices and value not in self.choices:
+            return "one of " + ", ".join(
+                f'"{choice}"' if isinstance(choice, str) else str(choice) for choice in self.choices
+            )
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            low, high = self.low, self.high
+            # Written so that NaN, which TOML can say, is refused as well.
+            inside = (low is None or value >= low) and (high is None or value <= high)
+            return None if inside and math.isfinite(value) else self._range()
+        if self.pattern and isinstance(value, str) and not re.fullmatch(self.pattern, value):
+            return self.says
+        return None
+
+    def _range(self) -> str:
+        if self.low is not None and self.high is not None:
+            return f"from {self.low:g} to {self.high:g}"
+        if self.low is not None:
+            return f"a number, {self.low:g} or more"
+        return "a number" if self.high is None else f"a number, {self.high:g} or less"
+
 
 def key(
     help: str,  # noqa: A002 - the word that a reader of the table below expects
@@ -53,6 +77,18 @@ def key(
 
 
 required: Any = ...
+
+
+REGION = "[x, y, width, height] as fractions inside 0 to 1"
+
+
+def is_region(region: Sequence[float]) -> bool:
+    """Whether these are REGION: a part of a frame that holds something."""
+    if len(region) != 4:
+        return False
+    x, y, width, height = region
+    within = x >= 0 and y >= 0 and x + width <= 1 + 1e-9 and y + height <= 1 + 1e-9
+    return within and width > 0 and height > 0
 
 
 @dataclass(frozen=True, kw_only=True)

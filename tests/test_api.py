@@ -134,13 +134,13 @@ def test_the_defaults_are_those_of_the_configuration() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"resize": "zoom"}, r"resize is 'zoom'; allowed are crop, fit, stretch"),
-        ({"min_score": 1.5}, r"min_score is 1\.5; it must be 1 or less"),
-        ({"min_margin": float("nan")}, r"min_margin is nan"),
-        ({"threads": -1}, r"threads is -1; it must be 0 or more"),
-        ({"activation": "relu"}, r"activation is 'relu'"),
-        ({"region": (0.5, 0, 0.6, 1)}, r"region is .* as fractions"),
-        ({"region": (0, 0, 1)}, r"region is"),
+        ({"resize": "zoom"}, r'resize must be one of "crop", "fit", "stretch", not \'zoom\''),
+        ({"min_score": 1.5}, r"min_score must be from 0 to 1, not 1\.5"),
+        ({"min_margin": float("nan")}, "min_margin must be from 0 to 1, not nan"),
+        ({"threads": -1}, "threads must be from 0 to 16, not -1"),
+        ({"activation": "relu"}, "activation must be one of .*, not 'relu'"),
+        ({"region": (0.5, 0, 0.6, 1)}, "region must be .* as fractions"),
+        ({"region": (0, 0, 1)}, "region must be"),
     ],
 )
 def test_arguments_out_of_range_are_usage_errors(
