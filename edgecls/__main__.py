@@ -1,7 +1,19 @@
-"""`python -m edgecls` is `edgecls`."""
+"""The program `edgecls`, also as `python -m edgecls`. Imports nothing before it can be stopped."""
 
+import signal
 import sys
 
-from edgecls.cli import main
 
-sys.exit(main())
+def main() -> int:
+    """Run the command line. A stop while Python is still importing is an orderly stop as well."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        from edgecls import cli
+
+        return cli.main()
+    except KeyboardInterrupt:
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

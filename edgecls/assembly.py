@@ -11,8 +11,8 @@ from pathlib import Path
 from edgecls import pipeline
 from edgecls.catalogue import find_model
 from edgecls.decision.decider import Decider
-from edgecls.delivery.url import parse_url
-from edgecls.errors import ConfigError
+from edgecls.delivery.session import check as check_broker
+from edgecls.errors import ModelError
 from edgecls.pixels import View
 from edgecls.settings import Config, ModelSettings, WatchSettings
 from edgecls.sources import check_source
@@ -71,8 +71,7 @@ def check(config: Config) -> tuple[Config, list[str]]:
     for name, camera in config.cameras.items():
         check_source(name, camera, config.base)
     if config.mqtt is not None:
-        for url in config.mqtt.url:
-            parse_url(url)
+        check_broker(config.mqtt, config.base)
     for name, settings in config.watches.items():
         model = model_settings(config, settings.model)
         reading = read(
@@ -97,10 +96,11 @@ def _advised(settings: WatchSettings, model: ModelFile) -> WatchSettings:
 def model_settings(config: Config, model: str) -> ModelSettings:
     """`[models.NAME]`, or the defaults for a model that a watch names directly; paths absolute."""
     settings = config.models.get(model) or ModelSettings(file=model)
+    place = f"[models.{model}] file" if model in config.models else "[watches] model"
     try:
         file = str(find_model(settings.file, config.base))
-    except ConfigError as error:
-        raise ConfigError(f"model {model!r}: {error}") from None
+    except ModelError as error:
+        raise ModelError(f"{place}: {error}") from error
     labels_file = settings.labels_file and str(config.base / settings.labels_file)
     return replace(settings, file=file, labels_file=labels_file)
 

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from edgecls.errors import ModelError
+from edgecls.paths import beside
 
 SYSTEM_MODELS = Path("/var/lib/edgecls/models")
 
@@ -30,12 +31,12 @@ def find_model(model: str, base: Path) -> Path:
     Raises ModelError that says where it was looked for.
     """
     if model.endswith(".tflite") or "/" in model:
-        path = base / Path(model).expanduser()
-        if not path.is_file():
-            raise ModelError(f"{path}: there is no such model file")
+        path = beside(base, model)
+        if not _is_file(path):
+            raise ModelError(f"{str(path)[:200]}: there is no such model file")
         return path
     for folder in model_folders():
-        if (path := folder / f"{model}.tflite").is_file():
+        if _is_file(path := folder / f"{model}.tflite"):
             return path
     installed = sorted(
         {path.stem for folder in model_folders() for path in folder.glob("*.tflite")}
@@ -43,6 +44,13 @@ def find_model(model: str, base: Path) -> Path:
     near = difflib.get_close_matches(model, installed, 1)
     meant = f"; did you mean {near[0]!r}?" if near else ""
     raise ModelError(
-        f"model {model!r} is not installed{meant}; put {model}.tflite into {SYSTEM_MODELS} "
+        f"model {model[:200]!r} is not installed{meant}; put its .tflite into {SYSTEM_MODELS} "
         f"or name a path to a .tflite (installed: {', '.join(installed) or 'none'})"
     )
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, for example
+        return False

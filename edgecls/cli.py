@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import os
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from edgecls import __version__
-from edgecls.errors import EdgeclsError
+from edgecls.errors import EdgeclsError, one_line
 from edgecls.settings import ModelSettings, WatchSettings
 
 DEFAULT_CONFIG = Path("/etc/edgecls/edgecls.toml")
@@ -19,18 +20,14 @@ DEFAULT_CONFIG = Path("/etc/edgecls/edgecls.toml")
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status of CONTRACT: 0, 1, 2, 75 or 78."""
+    _prepare_output()
     options = _parser().parse_args(arguments)
     _configure_logging(options)
-    # Each command is a module of its own, so that the daemon does not pay for the others' imports.
-    command = import_module(f"edgecls.commands.{options.command.replace('-', '_')}")
     try:
+        # Each command is a module of its own, so that the daemon does not pay for the others.
+        command = import_module(f"edgecls.commands.{options.command.replace('-', '_')}")
         status: int = command.run(options)
         sys.stdout.flush()
-    except EdgeclsError as error:
-        if options.debug:
-            raise
-        sys.stderr.write(f"edgecls {options.command}: {error}\n")
-        return error.exit_status
     except KeyboardInterrupt:
         return 0
     except BrokenPipeError:
@@ -40,12 +37,25 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:  # the last line of defence: a person gets a line, not a traceback
         if options.debug:
             raise
-        kind = type(error).__name__
-        sys.stderr.write(
-            f"edgecls {options.command}: unexpected {kind}: {error}; --debug tells more\n"
-        )
-        return 1
+        words, status = _last_words(error)
+        sys.stderr.write(f"edgecls {options.command}: {one_line(words)}\n")
     return status
+
+
+def _last_words(error: Exception) -> tuple[str, int]:
+    if isinstance(error, EdgeclsError):
+        return str(error), error.exit_status
+    return f"unexpected {type(error).__name__}: {error}; --debug tells more", 1
+
+
+def _prepare_output() -> None:
+    """UTF-8 whatever the locale, because JSON is; and no failure where nobody listens."""
+    nobody = os.devnull
+    sys.stdout = sys.stdout or open(nobody, "w")  # noqa: SIM115, PTH123 - for good
+    sys.stderr = sys.stderr or open(nobody, "w")  # noqa: SIM115, PTH123
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 class _StderrHandler(logging.StreamHandler[TextIO]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import tomllib
 import types
@@ -12,9 +13,9 @@ from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
-from urllib.parse import urlsplit
 
-from edgecls.errors import ConfigError
+from edgecls.errors import ConfigError, ModelError
+from edgecls.paths import beside
 from edgecls.settings import (
     REGION,
     SLUG,
@@ -36,7 +37,7 @@ RESERVED_WATCH_NAMES = frozenset(
 def load(file: Path) -> Config:
     """The configuration in `file`. Raises ConfigError with file, table, key and what is allowed."""
     try:
-        text = file.read_bytes().decode()
+        text = file.read_bytes().decode("utf-8-sig")  # Windows puts a mark in front
     except FileNotFoundError:
         raise ConfigError(
             f"{file}: no such configuration file; name one with -c, or start from "
@@ -50,18 +51,18 @@ def load(file: Path) -> Config:
 
 @contextmanager
 def naming(file: Path) -> Iterator[None]:
-    """Say which file is wrong, where only the table and the key are known."""
+    """Say which file is wrong, where only the table and the key, or the model, are known."""
     try:
         yield
-    except ConfigError as error:
-        raise ConfigError(f"{file}: {error}") from error
+    except (ConfigError, ModelError) as error:
+        raise type(error)(f"{file}: {error}") from error
 
 
 def parse(text: str, base: Path) -> Config:
     """The configuration in `text`, with relative paths beside `base`. Raises ConfigError."""
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also numbers and tables that are too large
         raise ConfigError(f"not valid TOML: {error}") from error
     config = replace(_table(Config, document, ""), base=base)
     _check_names(config)
@@ -113,11 +114,18 @@ def _value(hint: Any, value: Any, place: str, name: str, rule: Rule | None) -> A
             of = get_args(option)[0]
             return tuple(_value(of, v, place, name, rule) for v in value)
         if _fits(option, value):
-            checked = float(value) if option is float else value
+            checked = _as_float(value) if option is float else value
             _check_rule(checked, place, name, rule)
             return checked
     allowed = " or ".join(_words(o) for o in options if o is not types.NoneType)
     raise ConfigError(f"{_at(place)}{name} must be {allowed}, not {_show(value)}")
+
+
+def _as_float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # TOML's whole numbers have no end; the rule refuses this one
+        return math.inf
 
 
 def _fits(option: Any, value: Any) -> bool:
@@ -157,7 +165,7 @@ def _check_watch(name: str, watch: WatchSettings, config: Config) -> None:
     if watch.camera is None and len(config.cameras) > 1:
         raise ConfigError(f"{place} which camera? Set camera to one of: {cameras}")
     if watch.camera is not None and watch.camera not in config.cameras:
-        near = _meant(watch.camera, config.cameras)
+        near = _meant(watch.camera, config.cameras).partition("; known")[0]
         raise ConfigError(f"{place} there is no camera {watch.camera!r}{near}; there is: {cameras}")
     if watch.region is not None and not is_region(watch.region):
         raise ConfigError(f"{place} region must be {REGION}, not {list(watch.region)}")
@@ -174,20 +182,23 @@ def _checked_mqtt(mqtt: MqttSettings, base: Path) -> MqttSettings:
     if not urls:
         raise ConfigError('[mqtt] url must name a broker, for example "mqtt://broker.local"')
     for url in urls:
-        if urlsplit(url).password is not None:
-            raise ConfigError("[mqtt] url must hold no password; put it in a password_file")
+        if "@" in url:
+            raise ConfigError(
+                "[mqtt] url must hold no password; put it in a password_file, and the name in "
+                "username"
+            )
     if (mqtt.cert_file is None) != (mqtt.key_file is None):
         raise ConfigError("[mqtt] cert_file and key_file belong together: set both or neither")
 
-    def beside(path: str | None) -> str | None:
-        return None if path is None else str(base / Path(path).expanduser())
+    def absolute(path: str | None) -> str | None:
+        return None if path is None else str(beside(base, path))
 
     return replace(
         mqtt,
         url=urls,
-        ca_file=beside(mqtt.ca_file),
-        cert_file=beside(mqtt.cert_file),
-        key_file=beside(mqtt.key_file),
+        ca_file=absolute(mqtt.ca_file),
+        cert_file=absolute(mqtt.cert_file),
+        key_file=absolute(mqtt.key_file),
     )
 
 

@@ -148,7 +148,10 @@ class Daemon:
         for name in self.cameras:
             settings = self.config.cameras[name]
             inbox = self.turns.inbox(
-                name, live=is_live(settings), stall_timeout_s=silence_s(settings)
+                name,
+                live=is_live(settings),
+                stall_timeout_s=settings.stall_timeout_s,
+                patience_s=silence_s(settings),
             )
             mark = Progress(f"camera {name}")
             marks.append(mark)

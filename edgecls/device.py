@@ -8,6 +8,7 @@ import re
 import socket
 from pathlib import Path
 
+from edgecls.paths import beside
 from edgecls.settings import DeviceSettings
 
 STOCK_NAMES = frozenset({"raspberrypi", "localhost", "debian", "mendel"})
@@ -36,7 +37,7 @@ def device_id(settings: DeviceSettings) -> str:
 def state_dir(settings: DeviceSettings, base: Path) -> Path:
     """The folder for state: as configured, systemd's $STATE_DIRECTORY, or the XDG state folder."""
     if settings.state_dir is not None:
-        return base / Path(settings.state_dir).expanduser()
+        return beside(base, settings.state_dir)
     if systemd := os.environ.get("STATE_DIRECTORY"):
         return Path(systemd.split(":")[0])
     xdg = os.environ.get("XDG_STATE_HOME")

@@ -45,3 +45,10 @@ class DelegateLost(EdgeclsError, OSError):
     """An accelerator is not there or went away: starting again may help."""
 
     exit_status = 75
+
+
+def one_line(text: str) -> str:
+    """The text with line ends and control characters shown, so that a terminal obeys none."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )

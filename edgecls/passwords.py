@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from edgecls.errors import ConfigError
+from edgecls.paths import beside
 
 
 def read_password(password_file: str, base: Path, place: str) -> str:
@@ -15,8 +16,10 @@ def read_password(password_file: str, base: Path, place: str) -> str:
     A bare name is looked up in $CREDENTIALS_DIRECTORY (systemd's LoadCredential) first. Raises
     ConfigError, which begins with `place`, when the file cannot be read or everybody can read it.
     """
-    path = _credential(password_file) or base / Path(password_file).expanduser()
+    path = _credential(password_file) or beside(base, password_file)
     try:
+        if not path.is_file():
+            raise ConfigError(f"{place} password_file {str(path)!r}: there is no such file")
         if path.stat().st_mode & stat.S_IROTH:
             raise ConfigError(
                 f"{place} password_file {str(path)!r} can be read by everybody;"

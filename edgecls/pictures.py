@@ -35,6 +35,8 @@ def read_picture(path: Path) -> Pixels:
     """
     from PIL import Image, UnidentifiedImageError
 
+    if path.exists() and not path.is_file():  # reading a pipe would never end
+        raise PictureError(f"{path}: is a folder or a device, not a picture")
     try:
         with _quietly():
             image = Image.open(path, formats=_FORMATS)

@@ -219,7 +219,7 @@ class MqttSettings:
     """`[mqtt]`: the broker."""
 
     url: str | Sequence[str] = key("mqtt://, mqtts://, ws://, wss:// or embedded:", required)
-    username: str | None = key("login", None)
+    username: str | None = key("login", None, pattern=r"[^\0]{1,1000}", says="1 to 1000 characters")
     password_file: str | None = key("file (or systemd credential) with the password", None)
     ca_file: str | None = key("own certificate authority", None)
     cert_file: str | None = key("client certificate", None)

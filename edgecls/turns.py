@@ -57,8 +57,11 @@ class WatchTurn:
 class Inbox:
     """The frames of one camera: filled by its thread, emptied by the loop."""
 
-    def __init__(self, camera: str, live: bool, turns: Turns, stall_timeout_s: float) -> None:
-        self.camera, self.live, self.stall_timeout_s = camera, live, stall_timeout_s
+    def __init__(
+        self, camera: str, live: bool, turns: Turns, stall_timeout_s: float, patience_s: float
+    ) -> None:
+        self.camera, self.live = camera, live
+        self._stall_timeout_s, self._patience_s = stall_timeout_s, patience_s
         self._turns = turns
         self._changed = turns.changed
         self.frames: deque[Frame] = deque()
@@ -70,6 +73,12 @@ class Inbox:
         self.stalled = False
         self.over = False  # no frame will come any more
         self.told_over = False
+
+    def is_stalled(self, now_ns: int) -> bool:
+        """Whether nothing has come for too long."""
+        limit_s = self._patience_s if self.failure is None else self._stall_timeout_s
+        silent = not self.frames and not self.over
+        return silent and now_ns - self.progress_ns >= limit_s * 1e9
 
     def put(self, frame: Frame) -> bool:
         """Hand over a frame; of a finite source, waits for room. False: the daemon is stopping."""
@@ -127,9 +136,16 @@ class Turns:
     _gone: deque[Turn] = field(default_factory=deque)
     _delivered: bool = False  # whether any camera has ever given a frame
 
-    def inbox(self, camera: str, *, live: bool, stall_timeout_s: float) -> Inbox:
-        """A new inbox for a camera, before its thread starts."""
-        self.inboxes[camera] = Inbox(camera, live, self, stall_timeout_s)
+    def inbox(
+        self, camera: str, *, live: bool, stall_timeout_s: float, patience_s: float | None = None
+    ) -> Inbox:
+        """A new inbox for a camera, before its thread starts.
+
+        Silence of `patience_s` (default: `stall_timeout_s`) is a stall as long as the source is
+        open; once it is lost, `stall_timeout_s` counts.
+        """
+        patience_s = stall_timeout_s if patience_s is None else patience_s
+        self.inboxes[camera] = Inbox(camera, live, self, stall_timeout_s, patience_s)
         return self.inboxes[camera]
 
     def __iter__(self) -> Iterator[Turn]:
@@ -190,8 +206,7 @@ class Turns:
     def _notice_silence(self) -> None:
         now_ns = time.monotonic_ns()
         for inbox in self.inboxes.values():
-            silent = not inbox.frames and not inbox.over
-            stalled = silent and now_ns - inbox.progress_ns >= inbox.stall_timeout_s * 1e9
+            stalled = inbox.is_stalled(now_ns)
             if stalled != inbox.stalled:
                 inbox.stalled = stalled
                 self.health.fault(f"camera_stalled:{inbox.camera}", stalled)

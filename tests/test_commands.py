@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from tests.brokers import wait_until
 from tests.conftest import PROJECT
-from tests.programs import edgecls, json_lines
+from tests.programs import TIMEOUT_S, Running, edgecls, json_lines
 
 SCENE = """
 [cameras.porch]
@@ -160,3 +165,50 @@ def test_look_at_a_watch_that_is_not_there_names_those_that_are(tmp_path: Path) 
     done = edgecls("look", "yard", "-c", write(tmp_path, SCENE), home=tmp_path)
     assert done.returncode == 2
     assert "there is no watch 'yard'; there is: porch" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[mqtt]\nurl = 'mqtt://[::1'", '[watches.yard]\nmodel = "~nosuchuser/x.tflite"',
+     f'[watches.yard]\nmodel = "{"x" * 5000}"', "max_fps = 1" + "0" * 400,
+     "max_fps = " + "1" * 5000, "a = " + "[" * 3000, '["\\u001b[31mx"]\nkey = 1'],
+)  # fmt: skip
+def test_what_no_one_would_write_is_one_line_as_well(text: str, tmp_path: Path) -> None:
+    done = edgecls("run", "-c", write(tmp_path, SCENE + text), home=tmp_path)
+    assert done.returncode == 78, done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert "\x1b" not in done.stderr
+
+
+def test_a_name_that_is_no_text_is_still_json(tmp_path: Path) -> None:
+    name = os.fsdecode(b"bad\xff.png")
+    Image.new("RGB", (8, 8)).save(tmp_path / name)
+    done = edgecls("classify", tmp_path / name, "-m", "camera_health_v1", "--json", home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (line,) = json_lines(done.stdout)
+    assert line["file"] == str(tmp_path / name)
+
+
+def test_a_closed_stdout_is_no_failure(tmp_path: Path) -> None:
+    file = write(tmp_path, SCENE)
+    command = f"{sys.executable} -m edgecls run -c {file} --frames 3 >&-"
+    done = subprocess.run(
+        command, shell=True, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_it_starts_is_an_orderly_stop(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    with Running("run", "-c", write(tmp_path, SCENE), home=tmp_path) as daemon:
+        wait_until(lambda: "numpy" in maps(daemon.process.pid), "it is importing")
+        status, _, err = daemon.stop(number)
+    assert status == 0, err
+    assert "Traceback" not in err
+
+
+def maps(pid: int) -> str:
+    """The libraries that a process has loaded."""
+    return Path(f"/proc/{pid}/maps").read_text()

@@ -142,3 +142,24 @@ def test_a_stop_releases_a_source_that_waits_for_room() -> None:
     thread.join(5)
     assert not thread.is_alive()
     assert list(turns) == []
+
+
+def test_a_folder_may_be_silent_for_long_but_not_once_it_is_lost() -> None:
+    turns = turns_of(gate=WatchTurn("porch"))
+    inbox = turns.inbox("porch", live=True, stall_timeout_s=0.2, patience_s=float("inf"))
+    inbox.put(frame(0))
+    iterator = iter(turns)
+    next(iterator)
+    assert not inbox.is_stalled(time.monotonic_ns() + 10**12)
+    inbox.lost("porch: the folder is gone")
+    assert next(iterator).gone is EndReason.CAMERA_STALLED
+    assert turns.health.report().reasons == ("camera_stalled:porch",)
+
+
+def test_a_disabled_watch_is_never_served() -> None:
+    turns = turns_of(gate=WatchTurn("porch", enabled=False), path=WatchTurn("porch"))
+    inbox = turns.inbox("porch", live=False, stall_timeout_s=10)
+    feed(inbox, [frame(i, media_s=i / 10) for i in range(5)])
+    taken = list(turns)
+    assert seen(taken, "gate") == []
+    assert seen(taken, "path") == list(range(5))

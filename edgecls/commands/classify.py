@@ -9,8 +9,8 @@ from pathlib import Path
 
 from edgecls.api import Classifier
 from edgecls.catalogue import find_model
-from edgecls.domain import Classification
-from edgecls.errors import PictureError
+from edgecls.domain import Category, Classification
+from edgecls.errors import PictureError, one_line
 
 
 def run(options: argparse.Namespace) -> int:
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
                 if options.json:
                     _print_json({"file": str(image), "error": str(error)})
                 else:
-                    sys.stderr.write(f"edgecls classify: {error}\n")
+                    sys.stderr.write(f"edgecls classify: {one_line(str(error))}\n")
                 continue
             if options.json:
                 _print_json({"file": str(image), **_as_json(result)})
@@ -62,6 +62,10 @@ def _print_json(line: dict[str, object]) -> None:
 
 def _as_text(image: Path, result: Classification) -> str:
     verdict = f"{result.verdict}" + (f" ({result.reason})" if result.reason else "")
-    lines = [f"{image}: {verdict}, {result.inference_ms:.1f} ms"]
-    lines += [f"  {c.score:6.1%}  {c.label}  (#{c.index})" for c in result.top]
+    lines = [f"{one_line(str(image))}: {verdict}, {result.inference_ms:.1f} ms"]
+    lines += [f"  {c.score:6.1%}  {c.label}{_number(c)}" for c in result.top]
     return "\n".join(lines) + "\n"
+
+
+def _number(category: Category) -> str:
+    return "" if category.index is None else f"  (#{category.index})"

@@ -20,6 +20,6 @@ def run(options: argparse.Namespace) -> int:
     if waiting:
         sys.stderr.write(
             f"edgecls run: {waiting} events were not delivered within {options.drain_timeout:g} s; "
-            "is the broker reachable?\n"
+            "see above what the broker said\n"
         )
     return 1 if waiting else 0

@@ -157,6 +157,13 @@ _SENTENCES = {
 }
 
 
+def check(settings: MqttSettings, base: Path) -> None:
+    """Raise ConfigError for whatever would stop the start: URLs, password file, certificates."""
+    if any(url.tls for url in _urls(settings)):
+        _tls(settings)
+    _password(settings, base)
+
+
 def _urls(settings: MqttSettings) -> list[BrokerUrl]:
     texts: Sequence[str] = [settings.url] if isinstance(settings.url, str) else settings.url
     return [parse_url(text) for text in texts]

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from edgecls.domain import Frame
 from edgecls.errors import ConfigError
+from edgecls.paths import beside
 from edgecls.pixels import SampledAhead, Turned, View
 from edgecls.progress import Progress
 from edgecls.settings import CameraSettings
@@ -65,6 +66,7 @@ def open_source(
     stop: threading.Event,
     frame_limit: int | None = None,
     first_index: int = 0,
+    first_media_s: float = 0.0,
     progress: Progress | None = None,
 ) -> Source:
     """Open the source of the camera `name`, for watches that look at it by `views`.
@@ -75,18 +77,22 @@ def open_source(
     address = parse_source(settings.source)
     wanted = Wanted(name, settings, views, base, stop, progress or Progress(f"camera {name}"))
     origin = _origin(address, wanted)
-    return _Opened(origin, wanted, _address_is_live(address), frame_limit, first_index)
+    live = _address_is_live(address)
+    return _Opened(origin, wanted, live, frame_limit, (first_index, first_media_s))
 
 
 def check_source(name: str, settings: CameraSettings, base: Path) -> None:
     """Raise ConfigError for what is no source, and for a file or folder that is not there."""
-    address = parse_source(settings.source)
+    try:
+        address = parse_source(settings.source)
+    except ConfigError as error:
+        raise ConfigError(f"[cameras.{name}] {error}") from error
     if isinstance(address, File | Folder):
-        path = base / Path(address.path).expanduser()
+        path = beside(base, address.path)
         there = path.is_file() if isinstance(address, File) else path.is_dir()
         if not there:
             kind = "file" if isinstance(address, File) else "folder"
-            raise ConfigError(f"camera {name}: no such {kind}: {path}")
+            raise ConfigError(f"[cameras.{name}] source: no such {kind}: {path}")
 
 
 def silence_s(settings: CameraSettings) -> float:
@@ -133,13 +139,19 @@ class _Opened:
     """Shots of any origin as numbered and timed frames of one camera, the right way up."""
 
     def __init__(
-        self, origin: Origin, wanted: Wanted, live: bool, limit: int | None, first_index: int
+        self,
+        origin: Origin,
+        wanted: Wanted,
+        live: bool,
+        limit: int | None,
+        first: tuple[int, float],
     ) -> None:
+        """`first`: the index of the first frame, and what is added to its media time."""
         self.live = live
         self._origin = origin
         self._wanted = wanted
         self._limit = limit
-        self._first_index = first_index
+        self._first_index, self._first_media_s = first
 
     @property
     def broken(self) -> int:
@@ -162,7 +174,8 @@ class _Opened:
         if not self.live:
             image = SampledAhead(image, self._wanted.views)
         captured_ns = handed_ns if shot.captured_ns is None else min(shot.captured_ns, handed_ns)
-        return Frame(self._wanted.camera, index, image, captured_ns, handed_ns, ts, shot.media_s)
+        media_s = None if shot.media_s is None else self._first_media_s + shot.media_s
+        return Frame(self._wanted.camera, index, image, captured_ns, handed_ns, ts, media_s)
 
     def close(self) -> None:
         self._origin.close()

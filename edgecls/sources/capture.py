@@ -20,6 +20,7 @@ from edgecls.sources import Source, open_source
 log = logging.getLogger(__name__)
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
+_REOPENED_S = 0.1  # of media time, which has to rise on when a file is opened again
 
 
 class Inbox(Protocol):
@@ -58,7 +59,7 @@ def capture(  # noqa: PLR0917 - what a thread needs
 
     A lost source is opened again after 1, 2, 4 ... 60 s; frames make it begin at 1 s again.
     """
-    taken = 0
+    taken, media_s = 0, 0.0
     patience = _Patience(name, clock)
     while not stop.is_set():
         with ExitStack() as stack:
@@ -66,11 +67,13 @@ def capture(  # noqa: PLR0917 - what a thread needs
                 left = None if frame_limit is None else frame_limit - taken
                 source = open_source(
                     name, settings, views, base=base, stop=stop, frame_limit=left,
-                    first_index=taken, progress=progress,
+                    first_index=taken, first_media_s=media_s, progress=progress,
                 )  # fmt: skip
                 stack.callback(source.close)
                 for frame in _counting_broken(source, inbox):
                     taken += 1
+                    if frame.media_s is not None:
+                        media_s = frame.media_s + _REOPENED_S
                     patience.frame_came()
                     if not inbox.put(frame):
                         stop.wait()  # nobody looks any more: close when told to
@@ -80,8 +83,9 @@ def capture(  # noqa: PLR0917 - what a thread needs
             except (SourceLost, ConfigError) as error:
                 if isinstance(error, ConfigError) and not taken:
                     raise  # it never was right; later, a file may have been taken away
-                wait_s = patience.lost(error)
-                inbox.lost(f"camera {name}: {error}")
+                reason = str(error).removeprefix(f"camera {name}: ")
+                wait_s = patience.lost(reason)
+                inbox.lost(f"camera {name}: {reason}")
                 # Closed only after this: on a frozen camera that may stop the whole process, and
                 # until then the others can say what happened.
                 stop.wait(wait_s)
@@ -101,12 +105,12 @@ class _Patience:
             log.info("camera %s back after %.0f s", self._name, self._clock() - self._lost_s)
             self._lost_s = None
 
-    def lost(self, error: SourceLost | ConfigError) -> float:
+    def lost(self, reason: str) -> float:
         """The seconds to wait."""
         wait_s = self._wait_s
         self._wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
         level = logging.WARNING if self._lost_s is None else logging.DEBUG
-        log.log(level, "camera %s lost: %s; trying again in %g s", self._name, error, wait_s)
+        log.log(level, "camera %s lost: %s; trying again in %g s", self._name, reason, wait_s)
         if self._lost_s is None:
             self._lost_s = self._clock()
         return wait_s

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgecls.errors import ConfigError, SourceLost
+from edgecls.paths import beside
 from edgecls.pixels import Turned
 from edgecls.sources.address import File
 from edgecls.sources.base import Shot, Wanted
@@ -27,7 +27,7 @@ class FileOrigin:
     def __init__(self, address: File, wanted: Wanted) -> None:
         self._address = address
         self._wanted = wanted
-        self._path = wanted.base / Path(address.path).expanduser()
+        self._path = beside(wanted.base, address.path)
         self._broken_before = 0
         if not self._path.is_file():
             raise ConfigError(f"camera {wanted.camera}: no such file: {self._path}")

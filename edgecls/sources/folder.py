@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgecls.errors import ConfigError, PictureError
+from edgecls.paths import beside
 from edgecls.pictures import SUFFIXES, read_picture
 from edgecls.pixels import ArrayImage
 from edgecls.sources.address import Folder
@@ -24,7 +25,7 @@ class FolderOrigin:
         self.broken = 0
         self._address = address
         self._wanted = wanted
-        self._path = wanted.base / Path(address.path).expanduser()
+        self._path = beside(wanted.base, address.path)
         self._files = self._pictures()
 
     def shots(self) -> Iterator[Shot]:

@@ -32,7 +32,7 @@ ROUNDS = 5
 FRAMES = 600
 
 
-def config(model: str, *, mqtt: str = "", confirm: str = "3 of 5") -> str:
+def config(model: str, *, mqtt: str = "", decision: str = "") -> str:
     """One watch on the video, with one thread for the model as the bare loop has."""
     return f"""
         [cameras.hall]
@@ -43,9 +43,7 @@ def config(model: str, *, mqtt: str = "", confirm: str = "3 of 5") -> str:
         [watches.hall]
         model = "m"
         [watches.hall.decision]
-        confirm = "{confirm}"
-        min_score = 0.0
-        min_margin = 0.0
+        {decision}
         {mqtt}
         """
 
@@ -75,7 +73,8 @@ def daemon_loop(model: str, mqtt: str) -> float:
 def start_and_memory(model: str, mqtt: str, port: int, folder: Path) -> tuple[float, float]:
     """(seconds from the start of the process to its first event, peak resident MB)."""
     file = folder / "edgecls.toml"
-    text = config(model, mqtt=mqtt, confirm="1 of 1").replace(".mp4", ".mp4?loop=true")
+    at_once = 'confirm = "1 of 1"\nmin_score = 0\nmin_margin = 0'
+    text = config(model, mqtt=mqtt, decision=at_once).replace(".mp4", ".mp4?loop=true")
     file.write_text(text + "\n[stats]\ninterval_s = 5\n")
     with closing(Subscriber(port, "edgecls/+/hall/event", "edgecls/+/stats")) as subscriber:
         began_s = time.perf_counter()

@@ -33,5 +33,5 @@ def test_a_password_that_everybody_can_read_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_password_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"nowhere.*No such file"):
+    with pytest.raises(ConfigError, match=r"nowhere.*there is no such file"):
         read_password("nowhere", tmp_path, "[mqtt]")

@@ -139,3 +139,31 @@ def test_a_native_call_that_hangs_is_named() -> None:
         sentence = progress.overdue(15, now_ns + int(21e9))
     assert sentence == "camera porch: reading rtsp://cam/ did not return within 20 s"
     assert progress.overdue(15, now_ns + int(1e12)) is None
+
+
+def test_media_time_rises_on_when_a_file_is_opened_again(tmp_path: Path) -> None:
+    path = film(tmp_path / "clip.mkv", [grey(50)] * 5)
+    whole = path.read_bytes()
+    stop = threading.Event()
+
+    class Thief(Diary):
+        """Takes the file away at the end of its second round, and brings it back when missed."""
+
+        def put(self, frame: Frame) -> bool:
+            super().put(frame)
+            if len(self.frames) == 10:
+                path.unlink()
+            if len(self.frames) == 20:
+                stop.set()
+            return True
+
+        def lost(self, message: str) -> None:
+            super().lost(message)
+            path.write_bytes(whole)
+
+    diary = Thief()
+    settings = CameraSettings(source=f"file:{path}?loop=true")
+    capture("porch", settings, [], diary, stop, Progress("porch"), base=tmp_path)
+    assert "lost" in diary.told
+    media_s = [frame.media_s or 0.0 for frame in diary.frames]
+    assert media_s == sorted(set(media_s))
