@@ -115,8 +115,8 @@ def measure(model: str, broker: Mosquitto, folder: Path) -> None:
     rss_mb = max(rss for _, rss in runs)
     print(
         f"{model}: daemon {daemon:.0f} fps, plain loop {plain:.0f} ({daemon / plain:.2f}), loop "
-        f"with decoder threads {threaded:.0f} ({daemon / threaded:.2f}); first event {first_s:.2f} s "
-        f"after the start of the process; peak {rss_mb:.0f} MB resident",
+        f"with decoder threads {threaded:.0f} ({daemon / threaded:.2f}); first event "
+        f"{first_s:.2f} s after the start of the process; peak {rss_mb:.0f} MB resident",
         flush=True,
     )
 
