@@ -52,6 +52,8 @@ def assemble(config: Config, state_dir: Path | None) -> dict[str, AssembledWatch
     With a `state_dir`, a model that this machine has not loaded before is first loaded in a
     process of its own, so that a file which crashes the runtime does not take the daemon along.
     """
+    for sentence in unheeded(config):
+        log.warning("%s", sentence)
     engines: dict[ModelSettings, Engine] = {}
     watches: dict[str, AssembledWatch] = {}
     for name, settings in config.watches.items():
@@ -67,7 +69,7 @@ def check(config: Config) -> tuple[Config, list[str]]:
 
     Returns the configuration with what the models have to say, and their warnings.
     """
-    watches, warnings = {}, []
+    watches, warnings = {}, unheeded(config)
     for name, camera in config.cameras.items():
         check_source(name, camera, config.base)
     if config.mqtt is not None:
@@ -91,6 +93,23 @@ def check(config: Config) -> tuple[Config, list[str]]:
 
 def _advised(settings: WatchSettings, model: ModelFile) -> WatchSettings:
     return replace(settings, decision=settings.decision.advised(model.metadata.min_score))
+
+
+def unheeded(config: Config) -> list[str]:
+    """A sentence for each key that is set and has no effect yet: silence would be a lie."""
+    tables = [
+        *((f"models.{name}", model, ("fallback",)) for name, model in config.models.items()),
+        *(
+            (f"watches.{name}", watch, ("snapshot", "shadow", "collect"))
+            for name, watch in config.watches.items()
+        ),
+    ]
+    return [
+        f"[{place}] {key} has no effect in this version"
+        for place, table, keys in tables
+        for key in keys
+        if getattr(table, key)
+    ]
 
 
 def model_settings(config: Config, model: str) -> ModelSettings:

@@ -41,12 +41,6 @@ class SourceLost(EdgeclsError, OSError):
     exit_status = 75
 
 
-class DelegateLost(EdgeclsError, OSError):
-    """An accelerator is not there or went away: starting again may help."""
-
-    exit_status = 75
-
-
 def one_line(text: str) -> str:
     """The text with line ends and control characters shown, so that a terminal obeys none."""
     return "".join(

@@ -81,6 +81,12 @@ def test_check_config_accepts_what_ships(tmp_path: Path) -> None:
     assert "fine" in done.stderr
 
 
+def test_a_key_without_effect_is_told(tmp_path: Path) -> None:
+    done = edgecls("check-config", "-c", write(tmp_path, SCENE + "snapshot = true"), home=tmp_path)
+    assert done.returncode == 0
+    assert "[watches.porch] snapshot has no effect in this version" in done.stderr
+
+
 def test_check_config_shows_no_login(tmp_path: Path) -> None:
     file = write(tmp_path, SCENE.replace("demo:", "rtsp://admin:s3cret@127.0.0.1/x"))
     done = edgecls("check-config", "-c", file, "--show", home=tmp_path)

@@ -216,6 +216,7 @@ class Delivery:
         foreign = self._numbering.epoch.encode() not in info
         if foreign and self._foreign_before:
             self._health.fault(CLIENT_ID_TAKEN, True)
+            log.warning("another client uses our client id: is there a second [device] id like it?")
         self._foreign_before = foreign
 
     def _tick(self, now: float) -> None:
