@@ -75,10 +75,11 @@ class Diary:
         self.frames: list[Frame] = []
         self.losses: list[str] = []
 
-    def put(self, frame: Frame) -> None:
+    def put(self, frame: Frame) -> bool:
         with self.changed:
             self.frames.append(frame)
             self.changed.notify_all()
+        return True
 
     def lost(self, message: str) -> None:
         with self.changed:
