@@ -107,8 +107,11 @@ class LiveStream:
         """Whether decoding is too slow for this stream, so that up to a key frame is left out."""
         if packet.pts is None or packet.time_base is None:
             return False
-        behind_s = self._clock.behind_s(float(packet.pts * packet.time_base), time.monotonic())
+        now_s = time.monotonic()
+        behind_s = self._clock.behind_s(float(packet.pts * packet.time_base), now_s)
         if behind_s > _BEHIND_S:
+            if not self._behind:
+                self._sign_s = now_s  # from here on the next key frame is waited for
             self._behind = True
         elif packet.is_keyframe:
             self._behind = False
