@@ -63,13 +63,7 @@ class Silence:
     def publish(self, outcome: Outcome) -> None:
         """Nothing: the onlooker sees it."""
 
-    def close(
-        self,
-        drain_timeout_s: float,
-        hurry: threading.Event | None = None,
-        *,
-        restarting: bool = False,
-    ) -> int:
+    def close(self, *_: object, **__: object) -> int:
         """Nothing waits."""
         return 0
 
