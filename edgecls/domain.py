@@ -147,6 +147,19 @@ class State:
 NO_STATE = State(None)
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What must survive a restart. Durations, because the clock they were taken by does not."""
+
+    model: str
+    state: State = NO_STATE
+    lasted_s: float = 0.0  # how long the state has lasted, in decision time
+    max_score: float = 0.0
+    published: bool = True  # whether its start was published, and so its end will be
+    starts: tuple[tuple[str, int | None, float], ...] = ()
+    """Label, index and seconds since its last published start, while cooldown_s matters."""
+
+
 class Phase(StrEnum):
     """What happened to a state, or to the events that would tell of it (`gap`)."""
 
@@ -197,3 +210,5 @@ class Outcome:
     changed: bool = False  # another label than before this frame
     events: tuple[LabelEvent, ...] = ()
     withheld: int = 0  # events not published because of cooldown_s
+    kept: Kept | None = None  # what a restart goes on from
+    snapshot: Pixels | None = None  # the crop that decided, where one is wanted

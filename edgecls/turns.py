@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -135,6 +135,7 @@ class Turns:
     inboxes: dict[str, Inbox] = field(default_factory=dict)
     _gone: deque[Turn] = field(default_factory=deque)
     _delivered: bool = False  # whether any camera has ever given a frame
+    _errands: deque[Callable[[], None]] = field(default_factory=deque)
 
     def inbox(
         self, camera: str, *, live: bool, stall_timeout_s: float, patience_s: float | None = None
@@ -148,9 +149,23 @@ class Turns:
         self.inboxes[camera] = Inbox(camera, live, self, stall_timeout_s, patience_s)
         return self.inboxes[camera]
 
+    def soon(self, errand: Callable[[], None]) -> None:
+        """Have something done between two turns, by the thread that takes them."""
+        with self.changed:
+            self._errands.append(errand)
+            self.changed.notify_all()
+
+    def nobody_looks(self, watch: str, reason: EndReason) -> None:
+        """A watch looks no more, or not as it did: its state ends. The lock need not be held."""
+        with self.changed:
+            self._tell_gone(self.inboxes.get(self.watches[watch].camera), [watch], reason)
+
     def __iter__(self) -> Iterator[Turn]:
         while (turn := self._next()) is not None:
-            yield turn
+            if callable(turn):
+                turn()
+            else:
+                yield turn
 
     def offer(self, inbox: Inbox) -> None:
         """Find out who wants the first frame of an inbox. The lock is held."""
@@ -168,9 +183,11 @@ class Turns:
                 return
             inbox.frames.popleft()
 
-    def _next(self) -> Turn | None:
+    def _next(self) -> Turn | Callable[[], None] | None:
         with self.changed:
             while not self.stopped.is_set():
+                if self._errands:
+                    return self._errands.popleft()
                 self._notice_silence()
                 if self._gone:
                     return self._gone.popleft()
@@ -217,14 +234,15 @@ class Turns:
                 self._nobody_looks(inbox, EndReason.SOURCE_ENDED)
 
     def _nobody_looks(self, inbox: Inbox, reason: EndReason) -> None:
+        self._tell_gone(inbox, self._watches_of(inbox.camera), reason)
+
+    def _tell_gone(self, inbox: Inbox | None, watches: Sequence[str], reason: EndReason) -> None:
         now_ns = time.monotonic_ns()
         moment = Moment(now_ns / 1e9, time.time(), now_ns)
-        if inbox.newest is not None and inbox.newest.media_s is not None:
-            media_s = inbox.newest.media_s
-            moment = Moment(media_s, moment.ts, now_ns, media_s)
-        self._gone.extend(
-            Turn(name, moment, None, reason) for name in self._watches_of(inbox.camera)
-        )
+        newest = None if inbox is None else inbox.newest
+        if newest is not None and newest.media_s is not None:
+            moment = Moment(newest.media_s, moment.ts, now_ns, newest.media_s)
+        self._gone.extend(Turn(name, moment, None, reason) for name in watches)
 
     def _raise_if_no_camera(self) -> None:
         failures = [inbox.failure for inbox in self.inboxes.values()]

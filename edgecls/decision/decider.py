@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from edgecls.decision.groups import CategoryName
 from edgecls.decision.judge import Judge, table
-from edgecls.decision.state import Clock, Held, Kept, Window, reached
+from edgecls.decision.state import Clock, Held, Window, reached
 from edgecls.domain import (
     NO_STATE,
     Category,
     Classification,
     EndReason,
+    Kept,
     LabelEvent,
     Moment,
     Outcome,
@@ -106,15 +107,19 @@ class Decider:
         lasted_s = now_s - held.began_s
         return Kept(self.model, held.state, lasted_s, held.max_score, held.published, starts)
 
-    def restore(self, kept: Kept) -> None:
+    def restore(self, kept: Kept, away_s: float = 0.0) -> None:
         """Go on with the state of an earlier process; its support clock starts at the next frame.
+
+        `away_s` is the decision time that has passed since.
 
         A state that is not watched for any more gets no support. Whoever knows that the model is
         another one (`kept.model`) says so by `gone`.
         """
         now_s, state = self._clock.now_s, kept.state
         self._window.clear()
-        self._starts = {(label, index): now_s - ago_s for label, index, ago_s in kept.starts}
+        self._starts = {
+            (label, index): now_s - ago_s - away_s for label, index, ago_s in kept.starts
+        }
         self._held = None
         if state.label is not None:
             self._held = Held(
@@ -123,7 +128,7 @@ class Decider:
                 state.index,
                 position=None,
                 since=state.since or 0.0,
-                began_s=now_s - kept.lasted_s,
+                began_s=now_s - kept.lasted_s - away_s,
                 supported_s=now_s,
                 score=state.score or 0.0,
                 max_score=kept.max_score,
@@ -172,6 +177,7 @@ class Decider:
             changed=bool(told),
             events=events,
             withheld=len(told) - len(events),
+            kept=self.kept,
         )
 
     def _begun(self, position: int, top: tuple[Category, ...], moment: Moment) -> Held:

@@ -6,23 +6,10 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
-from edgecls.domain import NO_STATE, State
+from edgecls.domain import State
 from edgecls.errors import ConfigError
 
 _ALMOST_S = 1e-6  # 4.1 - 1.1 is less than 3 in binary: a microsecond must not cost a frame
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What must survive a restart. Durations, because the clock they were taken by does not."""
-
-    model: str
-    state: State = NO_STATE
-    lasted_s: float = 0.0  # how long the state has lasted, in decision time
-    max_score: float = 0.0
-    published: bool = True  # whether its start was published, and so its end will be
-    starts: tuple[tuple[str, int | None, float], ...] = ()
-    """Label, index and seconds since its last published start, while cooldown_s matters."""
 
 
 class Clock:

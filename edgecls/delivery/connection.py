@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from edgecls.delivery.happenings import Acknowledged, Arrived, Connected, Happening
+from edgecls.delivery.happenings import Acknowledged, Arrived, Connected, Happening, Unheard
 from edgecls.delivery.payloads import OFFLINE
 from edgecls.delivery.url import BrokerUrl
 
@@ -31,6 +31,8 @@ CONNECT_TIMEOUT_S = 5.0
 MAX_INFLIGHT = 10
 # Paho keeps what the broker has not taken yet without bound unless told otherwise.
 MAX_QUEUED = 5000
+# No message to us is longer: a command has 4 kB at most, our own `info` comes back to us.
+MAX_INCOMING = 64 * 1024
 
 # Reason codes of MQTT 5; paho translates those of 3.1.1 to them.
 _DISCONNECT_WITH_WILL = 0x04
@@ -80,6 +82,7 @@ class Connection:
         self._url, self._version, self._tell = url, version, tell
         self._accepted = self._abandoned = False
         self._refusal: Ending | None = None
+        self._asked: dict[int, str] = {}  # subscriptions on their way: number -> topic
         self.ended = threading.Event()
         self._client = Client(
             CallbackAPIVersion.VERSION2,
@@ -119,19 +122,38 @@ class Connection:
         return self._refusal or Ending(End.LOST, "it closed the connection")
 
     def publish(
-        self, topic: str, payload: bytes, *, qos: int, retain: bool, expiry_s: int | None = None
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int,
+        retain: bool,
+        expiry_s: int | None = None,
+        correlation: bytes | None = None,
     ) -> int | None:
         """Hand a message over; the number its acknowledgement will carry, None when not taken."""
         properties = None
-        if expiry_s is not None and self._version == 5:
+        if self._version == 5 and not (expiry_s is None and correlation is None):
             properties = self._properties("PUBLISH")
-            properties.MessageExpiryInterval = expiry_s
+            if expiry_s is not None:
+                properties.MessageExpiryInterval = expiry_s
+            if correlation is not None:
+                properties.CorrelationData = correlation
         taken = self._client.publish(topic, payload, qos, retain, properties)
         return taken.mid if taken.rc == 0 else None
 
-    def subscribe(self, topic: str, qos: int) -> None:
-        """Ask for a topic's messages."""
-        self._client.subscribe(topic, qos)
+    def subscribe(self, topic: str, qos: int, *, newly_published_only: bool = False) -> None:
+        """Ask for a topic's messages. MQTT 5 can leave out what was retained before, and tells of
+        what comes now whether it was published as retained."""
+        if self._version != 5 or not newly_published_only:
+            _, mid = self._client.subscribe(topic, qos)
+        else:
+            from paho.mqtt.subscribeoptions import SubscribeOptions
+
+            options = SubscribeOptions(qos, retainAsPublished=True, retainHandling=2)
+            _, mid = self._client.subscribe(topic, options=options)
+        if mid is not None:
+            self._asked[mid] = topic
 
     def disconnect(self, *, with_will: bool = False) -> None:
         """Leave; `with_will` lets the broker publish the will when its delay is over."""
@@ -164,6 +186,7 @@ class Connection:
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
         client.on_message = self._on_message
+        client.on_subscribe = self._on_subscribe
         # Without it `publish` would write to the socket in the caller's thread, beside `loop`.
         client.on_socket_register_write = _leave_it_to_the_loop
 
@@ -183,6 +206,7 @@ class Connection:
         if (opened := client.socket()) is not None:
             opened.close()
         client.on_connect = client.on_disconnect = client.on_publish = client.on_message = None
+        client.on_subscribe = None
         client.on_socket_register_write = None
         self.ended.set()
 
@@ -211,8 +235,26 @@ class Connection:
         self._tell(Acknowledged(self, mid, refusal, reason.value == _NOT_AUTHORIZED))
 
     def _on_message(self, _client: Any, _data: Any, message: Any) -> None:
-        payload = bytes(message.payload)
-        self._tell(Arrived(self, message.topic, payload, bool(message.retain)))
+        payload = bytes(message.payload[:MAX_INCOMING])
+        cut = len(message.payload) > MAX_INCOMING
+        told = message.properties
+        self._tell(
+            Arrived(
+                self,
+                message.topic,
+                payload,
+                bool(message.retain),
+                cut,
+                response_topic=getattr(told, "ResponseTopic", None),
+                correlation=getattr(told, "CorrelationData", None),
+            )
+        )
+
+    def _on_subscribe(self, _client: Any, _data: Any, mid: int, reasons: Any, _props: Any) -> None:
+        topic = self._asked.pop(mid, None)
+        refusal = next((str(reason) for reason in reasons if reason.is_failure), None)
+        if topic is not None and refusal is not None:
+            self._tell(Unheard(self, topic, refusal))
 
     def _properties(self, packet: str) -> Any:
         from paho.mqtt.properties import Properties

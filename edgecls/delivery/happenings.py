@@ -10,12 +10,19 @@ class Line(Protocol):
     """An open connection to the broker, as the delivery thread sees it."""
 
     def publish(
-        self, topic: str, payload: bytes, *, qos: int, retain: bool, expiry_s: int | None = None
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int,
+        retain: bool,
+        expiry_s: int | None = None,
+        correlation: bytes | None = None,
     ) -> int | None:
         """Hand a message over; the number its acknowledgement will carry, None when not taken."""
         ...
 
-    def subscribe(self, topic: str, qos: int) -> None: ...
+    def subscribe(self, topic: str, qos: int, *, newly_published_only: bool = False) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +51,24 @@ class Acknowledged:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A message came in."""
+    """A message came in. Of one that is too long, only the first bytes are there (`cut`)."""
 
     line: Line
     topic: str
     payload: bytes
     retained: bool
+    cut: bool = False
+    response_topic: str | None = None  # MQTT 5
+    correlation: bytes | None = None
 
 
-Happening = Connected | Lost | Acknowledged | Arrived
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """The broker refused a subscription."""
+
+    line: Line
+    topic: str
+    why: str
+
+
+Happening = Connected | Lost | Acknowledged | Arrived | Unheard

@@ -8,8 +8,7 @@ import json
 import pytest
 
 from edgecls.decision.decider import Decider
-from edgecls.decision.state import Kept
-from edgecls.domain import EndReason, State
+from edgecls.domain import EndReason, Kept, State
 from edgecls.errors import ConfigError
 from edgecls.settings import WatchSettings
 from tests.decision.scenes import decider, events, moment, play, see, settings, story
