@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,11 +12,13 @@ from edgecls import pipeline
 from edgecls.catalogue import find_model
 from edgecls.decision.decider import Decider
 from edgecls.delivery.session import check as check_broker
-from edgecls.errors import ModelError
+from edgecls.errors import DelegateError, ModelError
+from edgecls.health import Health
 from edgecls.pixels import View
 from edgecls.settings import Config, ModelSettings, WatchSettings
+from edgecls.snapshots import Snapshots
 from edgecls.sources import check_source
-from edgecls.vision.engine import Engine, read, refuse_delegate
+from edgecls.vision.engine import Engine, Reading, read, refuse_delegate
 from edgecls.vision.eye import Eye
 from edgecls.vision.first_load import first_load
 from edgecls.vision.model_file import ModelFile
@@ -35,6 +37,7 @@ class AssembledWatch:
     eye: pipeline.Engine
     view: View
     decider: Decider
+    snapshots: Snapshots
 
     @property
     def topics(self) -> Sequence[tuple[str, str]]:
@@ -43,25 +46,51 @@ class AssembledWatch:
 
     def for_pipeline(self) -> pipeline.Watch:
         """What the loop needs of it."""
-        return pipeline.Watch(self.eye, self.decider, f"an invoke of {self.model}")
+        inside = f"an invoke of {self.model}"
+        return pipeline.Watch(self.eye, self.decider, self.snapshots, inside)
 
 
-def assemble(config: Config, state_dir: Path | None) -> dict[str, AssembledWatch]:
-    """The watches by name, also those that are disabled. Raises ConfigError or ModelError.
+class Assembler:
+    """Builds watches; those of one model share its engine. For one thread at a time."""
 
-    With a `state_dir`, a model that this machine has not loaded before is first loaded in a
-    process of its own, so that a file which crashes the runtime does not take the daemon along.
-    """
-    for sentence in unheeded(config):
-        log.warning("%s", sentence)
-    engines: dict[ModelSettings, Engine] = {}
-    watches: dict[str, AssembledWatch] = {}
-    for name, settings in config.watches.items():
-        model = model_settings(config, settings.model)
-        if model not in engines:
-            engines[model] = load_engine(model, state_dir)
-        watches[name] = _watch(name, settings, engines[model], only_camera(config, settings))
-    return watches
+    def __init__(self, config: Config, state_dir: Path | None, health: Health) -> None:
+        """With a `state_dir`, a model that this machine has not loaded before is first loaded in a
+        process of its own, so that a file which crashes the runtime does not take us along."""
+        self._config, self._state_dir, self._health = config, state_dir, health
+        self._engines: dict[ModelSettings, Engine] = {}
+
+    def watch(self, name: str, settings: WatchSettings) -> AssembledWatch:
+        """A watch by its settings. Raises ConfigError or ModelError."""
+        engine = self._engine(settings.model)
+        settings = _advised(settings, engine.model)
+        region = (0.0, 0.0, 1.0, 1.0) if settings.region is None else tuple(settings.region)
+        view = View(engine.width, engine.height, region, settings.resize)  # type: ignore[arg-type]
+        decider = Decider(name, settings.model, engine.labels, settings, sigmoid=engine.sigmoid)
+        return AssembledWatch(
+            only_camera(self._config, settings), settings.model, settings, engine,
+            Eye(engine, view), view, decider, Snapshots(view, at_start=settings.snapshot),
+        )  # fmt: skip
+
+    def forget_unused(self, watches: Iterable[AssembledWatch]) -> None:
+        """Let go of the engines that none of these watches uses."""
+        used = [watch.engine for watch in watches]
+        self._engines = {m: engine for m, engine in self._engines.items() if engine in used}
+
+    def _engine(self, model: str) -> Engine:
+        settings = model_settings(self._config, model)
+        try:
+            return self._loaded(settings)
+        except DelegateError as error:
+            if settings.fallback is None:
+                raise
+            log.warning("model %s: %s; %s takes its place", model, error, settings.fallback)
+            self._health.fault(f"delegate_fallback:{model}", True)
+            return self._loaded(fallback_settings(self._config, settings))
+
+    def _loaded(self, settings: ModelSettings) -> Engine:
+        if settings not in self._engines:
+            self._engines[settings] = load_engine(settings, self._state_dir)
+        return self._engines[settings]
 
 
 def check(config: Config) -> tuple[Config, list[str]]:
@@ -75,20 +104,34 @@ def check(config: Config) -> tuple[Config, list[str]]:
     if config.mqtt is not None:
         check_broker(config.mqtt, config.base)
     for name, settings in config.watches.items():
-        model = model_settings(config, settings.model)
-        reading = read(
-            model.file,
-            labels=model.labels_file,
-            activation=model.activation,
-            temperature=model.temperature,
-            mean=model.mean,
-            std=model.std,
-        )
-        refuse_delegate(model.file, model.delegate, reading.model)
+        reading = _reading(config, settings.model)
         watches[name] = _advised(settings, reading.model)
         Decider(name, settings.model, reading.labels, watches[name], sigmoid=reading.sigmoid)
         warnings += [f"model {settings.model}: {warning}" for warning in reading.warnings]
     return replace(config, watches=watches), warnings
+
+
+def _reading(config: Config, model: str) -> Reading:
+    settings = model_settings(config, model)
+    try:
+        return _read(settings)
+    except DelegateError:
+        if settings.fallback is None:
+            raise
+        return _read(fallback_settings(config, settings))
+
+
+def _read(model: ModelSettings) -> Reading:
+    reading = read(
+        model.file,
+        labels=model.labels_file,
+        activation=model.activation,
+        temperature=model.temperature,
+        mean=model.mean,
+        std=model.std,
+    )
+    refuse_delegate(model.file, model.delegate, reading.model)
+    return reading
 
 
 def _advised(settings: WatchSettings, model: ModelFile) -> WatchSettings:
@@ -98,11 +141,7 @@ def _advised(settings: WatchSettings, model: ModelFile) -> WatchSettings:
 def unheeded(config: Config) -> list[str]:
     """A sentence for each key that is set and has no effect yet: silence would be a lie."""
     tables = [
-        *((f"models.{name}", model, ("fallback",)) for name, model in config.models.items()),
-        *(
-            (f"watches.{name}", watch, ("snapshot", "shadow", "collect"))
-            for name, watch in config.watches.items()
-        ),
+        (f"watches.{name}", watch, ("shadow", "collect")) for name, watch in config.watches.items()
     ]
     return [
         f"[{place}] {key} has no effect in this version"
@@ -122,6 +161,18 @@ def model_settings(config: Config, model: str) -> ModelSettings:
         raise ModelError(f"{place}: {error}") from error
     labels_file = settings.labels_file and str(config.base / settings.labels_file)
     return replace(settings, file=file, labels_file=labels_file)
+
+
+def fallback_settings(config: Config, settings: ModelSettings) -> ModelSettings:
+    """The model that takes the place of one whose delegate is not there; on the CPU."""
+    assert settings.fallback is not None
+    if settings.fallback in config.models:
+        return replace(model_settings(config, settings.fallback), delegate="cpu", fallback=None)
+    try:
+        file = str(find_model(settings.fallback, config.base))
+    except ModelError as error:
+        raise ModelError(f"[models] fallback: {error}") from error
+    return replace(settings, file=file, delegate="cpu", fallback=None)
 
 
 def only_camera(config: Config, settings: WatchSettings) -> str:
@@ -147,15 +198,6 @@ def load_engine(model: ModelSettings, state_dir: Path | None) -> Engine:
     for warning in engine.warnings:
         log.warning("model %s: %s", file.stem, warning)
     return engine
-
-
-def _watch(name: str, settings: WatchSettings, engine: Engine, camera: str) -> AssembledWatch:
-    settings = _advised(settings, engine.model)
-    region = tuple(settings.region) if settings.region is not None else (0.0, 0.0, 1.0, 1.0)
-    view = View(engine.width, engine.height, region, settings.resize)  # type: ignore[arg-type]
-    decider = Decider(name, settings.model, engine.labels, settings, sigmoid=engine.sigmoid)
-    eye = Eye(engine, view)
-    return AssembledWatch(camera, settings.model, settings, engine, eye, view, decider)
 
 
 def views_of(camera: str, watches: Mapping[str, AssembledWatch]) -> Sequence[View]:

@@ -6,20 +6,22 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from edgecls import pipeline
-from edgecls.assembly import assemble, views_of
+from edgecls.assembly import Assembler, unheeded, views_of
+from edgecls.control import Control, Running
 from edgecls.device import device_id, state_dir
-from edgecls.domain import EndReason, Moment, Outcome
-from edgecls.facts import config_facts, info_facts, stats_facts
+from edgecls.domain import EndReason, Outcome
+from edgecls.errors import ConfigError, ModelError, RestartAsked, SourceLost
 from edgecls.health import Health
 from edgecls.pipeline import Publisher
 from edgecls.progress import Progress
+from edgecls.resume import Resumed, as_set, forget_what_was_set, resume
 from edgecls.settings import Config, MqttSettings
 from edgecls.sources import is_live, silence_s
 from edgecls.sources.capture import capture
@@ -27,9 +29,13 @@ from edgecls.stats import Stats
 from edgecls.threads import Threads, supervise
 from edgecls.turns import Turns, WatchTurn
 
+if TYPE_CHECKING:
+    from edgecls.delivery.outbox import Outbox
+
 log = logging.getLogger(__name__)
 
 EMBEDDED_URL = "embedded:"
+_HASTE_S = 2.0  # for what is under way when we shall be started again: the rest is on disk
 _JOIN_S = 2.0  # for a camera to close; one that hangs is left to the end of the process
 
 
@@ -82,15 +88,21 @@ class RunOptions:
 class Daemon:
     """One run over one configuration: what the threads share."""
 
-    def __init__(self, config: Config, stopped: threading.Event) -> None:
-        """Loads every model. Setting `stopped` ends `run`. Raises ConfigError or ModelError."""
-        self.config, self.stopped = config, stopped
+    def __init__(self, config: Config, stopped: threading.Event, *, remembers: bool = True) -> None:
+        """Loads every model. Setting `stopped` ends `run`. What `remembers` goes on with what an
+        earlier run left in the state folder. Raises ConfigError, ModelError or EdgeclsError."""
+        self.in_file, self.stopped = config, stopped
         self.device = device_id(config.device)
-        self.watches = assemble(config, state_dir(config.device, config.base))
+        self.state_dir = state_dir(config.device, config.base)
+        self.health = Health()
+        self.outbox = self._open_outbox(remembers=remembers)
+        self.assembler = Assembler(config, self.state_dir, self.health)
+        self.running = self._assemble()
+        self.config, self.watches = self.running.config, self.running.watches
         self.cameras = sorted({watch.camera for watch in self.watches.values()})
         self.cameras_closing = threading.Event()
         self.finished = threading.Event()
-        self.health = Health()
+        self.restart_asked = threading.Event()
         self.threads = Threads(stopped)
         self.stats = Stats(self.cameras, list(self.watches), time.monotonic())
         turns = {
@@ -108,34 +120,80 @@ class Daemon:
         with ExitStack() as stack:
             stack.enter_context(_stopping_after(options.seconds, self.stopped))
             stack.callback(self.finished.set)
+            resumed = self._resume()
             messenger = self._messenger(options, stack)
             publisher = messenger if options.onlooker is None else Tee(messenger, options.onlooker)
             marks = [progress, *self._start_cameras(options)]
             self.threads.start("supervisor", partial(supervise, marks, self.finished))
-            watches = {name: watch.for_pipeline() for name, watch in self.watches.items()}
-            failed = True
+            orderly = False
             try:
-                self._announce_disabled(publisher)
-                pipeline.run(self.turns, watches, publisher, self.stats, progress)
+                self._announce_absent(publisher, resumed.farewells)
+                pipeline.run(self.turns, self.running.looks, publisher, self.stats, progress)
                 self.threads.raise_failure()
-                failed = False
+                orderly = not self.restart_asked.is_set()
+            except SourceLost:
+                self._end_unseen(publisher, resumed.unseen_s)
+                raise
             finally:
                 # Cameras are closed after the farewell: a frozen one may take the process along.
-                left = messenger.close(options.drain_timeout_s, self.stopped, restarting=failed)
-                if failed and left:
-                    log.warning("%d events had not been delivered", left)
+                drain_s = options.drain_timeout_s if orderly else _HASTE_S
+                left = messenger.close(drain_s, self.stopped, restarting=not orderly)
                 self.cameras_closing.set()
             self.threads.raise_failure()
             self.threads.join("camera", _JOIN_S)
+        if self.restart_asked.is_set():
+            raise RestartAsked("a restart was asked for over MQTT")
         return 0 if self.stopped.is_set() else left
 
-    def _announce_disabled(self, publisher: Publisher) -> None:
-        """Whoever subscribed to a watch that has been disabled is told that it sees nothing."""
-        now_ns = time.monotonic_ns()
-        moment = Moment(now_ns / 1e9, time.time(), now_ns)
+    def _open_outbox(self, *, remembers: bool) -> Outbox | None:
+        if self.in_file.mqtt is None:
+            return None
+        # Imported here: without a broker, neither SQLite nor paho is needed.
+        from edgecls.delivery.outbox import Outbox
+
+        file = self.state_dir / f"outbox-{self.device}.sqlite" if remembers else None
+        return Outbox(file, self.in_file.outbox, self.health)
+
+    def _assemble(self) -> Running:
+        """The watches as they were set over MQTT; as the file says, where that cannot be had."""
+        config = self.in_file if self.outbox is None else as_set(self.in_file, self.outbox)
+        for sentence in unheeded(config):
+            log.warning("%s", sentence)
+        try:
+            return self._running(config)
+        except (ConfigError, ModelError) as error:
+            if self.outbox is None or config == self.in_file:
+                raise
+            running = self._running(self.in_file)
+            log.warning("what was set over MQTT cannot be had: %s; the file's values hold", error)
+            forget_what_was_set(self.outbox)
+            return running
+
+    def _running(self, config: Config) -> Running:
+        watch = self.assembler.watch
+        return Running(config, {name: watch(name, each) for name, each in config.watches.items()})
+
+    def _resume(self) -> Resumed:
+        if self.outbox is None:
+            return Resumed()
+        return resume(self.config, self.watches, self.outbox)
+
+    def _announce_absent(self, publisher: Publisher, farewells: Sequence[Outcome]) -> None:
+        """Whoever subscribed to a watch that is gone or disabled is told that it sees nothing."""
+        for outcome in farewells:
+            publisher.publish(outcome)
         for watch in self.watches.values():
             if not watch.settings.enabled:
+                moment = self.turns.moment(watch.camera)
                 publisher.publish(watch.decider.gone(EndReason.DISABLED, moment))
+
+    def _end_unseen(self, publisher: Publisher, unseen_s: Mapping[str, float]) -> None:
+        """No camera can be opened, and perhaps has not been since long before this start."""
+        for name, seconds in unseen_s.items():
+            watch = self.watches[name]
+            if seconds >= self.config.cameras[watch.camera].stall_timeout_s:
+                moment = self.turns.moment(watch.camera)
+                publisher.publish(watch.decider.gone(EndReason.CAMERA_STALLED, moment))
 
     def _start_cameras(self, options: RunOptions) -> list[Progress]:
         marks = []
@@ -150,41 +208,50 @@ class Daemon:
             mark = Progress(f"camera {name}")
             marks.append(mark)
             body = partial(
-                capture, name, settings, views_of(name, self.watches), inbox, self.cameras_closing,
-                mark, base=self.config.base, frame_limit=options.frames,
+                capture, name, settings, partial(views_of, name, self.watches), inbox,
+                self.cameras_closing, mark, base=self.config.base, frame_limit=options.frames,
+                reopen=self.running.reopen[name],
             )  # fmt: skip
             self.threads.start(f"camera {name}", body)
         return marks
 
     def _messenger(self, options: RunOptions, stack: ExitStack) -> Messenger:
         if self.config.mqtt is not None:
-            return self._start_delivery(self.config.mqtt, stack)
+            return self._start_delivery(self.config.mqtt, options.onlooker, stack)
         if options.lines is None:
             return Silence()
         from edgecls.delivery.lines import Lines
 
         return Lines(options.lines)
 
-    def _start_delivery(self, settings: MqttSettings, stack: ExitStack) -> Messenger:
-        # Imported here: without a broker, paho's 10 MB are not needed.
+    def _start_delivery(
+        self, settings: MqttSettings, onlooker: Publisher | None, stack: ExitStack
+    ) -> Messenger:
         from edgecls.delivery.delivery import Delivery
+        from edgecls.facts import Facts
 
+        assert self.outbox is not None
+        control = Control(
+            self.in_file, self.running, self.assembler, self.turns, self.threads, stop=self._restart
+        )
         delivery = Delivery(
             replace(settings, url=self._broker_urls(settings, stack)),
-            self.config.outbox,
+            self.outbox,
             self.device,
-            {name: watch.topics for name, watch in self.watches.items()},
-            info=partial(info_facts, self.device, self.config, self.watches),
-            config=partial(config_facts, self.watches),
-            stats=partial(stats_facts, self.stats),
+            Facts(self.device, self.config, settings, self.watches, self.stats),
+            control,
             interval_s=self.config.stats.interval_s,
             health=self.health,
-            on_ack=self.stats.acknowledged,
             base=self.config.base,
         )
+        control.begin(delivery, delivery if onlooker is None else Tee(delivery, onlooker))
         self.threads.start("mqtt", delivery.run_network)
         self.threads.start("delivery", delivery.run)
         return delivery
+
+    def _restart(self) -> None:
+        self.restart_asked.set()
+        self.stopped.set()
 
     def _broker_urls(self, settings: MqttSettings, stack: ExitStack) -> list[str]:
         """The configured URLs; `embedded:` becomes that of a broker which runs from now on."""

@@ -7,7 +7,7 @@ live source, the media time of a file or folder.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -210,5 +210,7 @@ class Outcome:
     changed: bool = False  # another label than before this frame
     events: tuple[LabelEvent, ...] = ()
     withheld: int = 0  # events not published because of cooldown_s
+    handed_ns: int = 0  # monotonic, hand-over of the frame
     kept: Kept | None = None  # what a restart goes on from
-    snapshot: Pixels | None = None  # the crop that decided, where one is wanted
+    # The crop that decided, where one is wanted.
+    snapshot: Pixels | None = field(default=None, repr=False, compare=False)

@@ -31,6 +31,16 @@ class ModelError(EdgeclsError, ValueError):
     exit_status = 78
 
 
+class DelegateError(ModelError):
+    """What a model is to run on is not there."""
+
+
+class RestartAsked(EdgeclsError):
+    """Somebody who may wants the daemon started again."""
+
+    exit_status = 75
+
+
 class PictureError(EdgeclsError, ValueError):
     """A picture cannot be read."""
 

@@ -1,4 +1,4 @@
-"""What the daemon says of itself: `info`, `config` and the board's part of `stats`."""
+"""What the daemon says of itself: `info`, `config`, its card, and the board's part of `stats`."""
 
 from __future__ import annotations
 
@@ -8,37 +8,97 @@ from typing import Any
 
 from edgecls import __version__
 from edgecls.assembly import AssembledWatch
+from edgecls.delivery.discovery import DeviceCard, WatchCard
 from edgecls.service.board import board_model, vitals
-from edgecls.settings import Config
+from edgecls.settings import Config, MqttSettings
 from edgecls.sources import spoken
 from edgecls.stats import Stats
 
-Watches = Mapping[str, AssembledWatch]
 
+class Facts:
+    """Asked by the delivery, whenever something may have changed."""
 
-def info_facts(device: str, config: Config, watches: Watches) -> dict[str, Any]:
-    """`info`: what runs where. No URL's login, no path of a secret."""
-    engines = {watch.model: watch.engine for watch in watches.values()}
-    first = next(iter(engines.values()))
-    return {
-        "version": __version__,
-        "name": config.device.name or device,
-        "board": board_model(),
-        "runtime": first.runtime,
-        "delegate": first.delegate,
-        "delegate_reason": "no other delegate is supported yet",
-        "models": [
-            {
-                "name": name,
-                "sha256": engine.model.sha256,
-                "delegate": engine.delegate,
-                "threads": engine.threads,
+    def __init__(
+        self,
+        device: str,
+        config: Config,
+        mqtt: MqttSettings,
+        watches: Mapping[str, AssembledWatch],
+        stats: Stats,
+    ) -> None:
+        """`watches` may change; its values are replaced, never altered."""
+        self._device, self._config, self._mqtt = device, config, mqtt
+        self._watches, self._stats = watches, stats
+        self.acknowledged = stats.acknowledged
+
+    def info(self) -> dict[str, Any]:
+        """`info`: what runs where. No URL's login, no path of a secret."""
+        engines = {watch.model: watch.engine for watch in self._watches.values()}
+        first = next(iter(engines.values()))
+        return {
+            "version": __version__,
+            "name": self._name,
+            "board": board_model(),
+            "runtime": first.runtime,
+            "delegate": first.delegate,
+            "delegate_reason": "no other delegate is supported yet",
+            "models": [
+                {
+                    "name": name,
+                    "sha256": engine.model.sha256,
+                    "delegate": engine.delegate,
+                    "threads": engine.threads,
+                }
+                for name, engine in engines.items()
+            ],
+            "cameras": {
+                name: spoken(camera.source) for name, camera in self._config.cameras.items()
+            },
+            "watches": {name: _watch_facts(watch) for name, watch in self._watches.items()},
+        }
+
+    def config(self) -> dict[str, Any]:
+        """`config`: what can be set while running, as it stands."""
+        return {
+            "watches": {
+                name: {
+                    "enabled": watch.settings.enabled,
+                    "min_score": watch.settings.decision.min_score,
+                    "model": watch.model,
+                }
+                for name, watch in self._watches.items()
             }
-            for name, engine in engines.items()
-        ],
-        "cameras": {name: spoken(camera.source) for name, camera in config.cameras.items()},
-        "watches": {name: _watch_facts(watch) for name, watch in watches.items()},
-    }
+        }
+
+    def card(self) -> DeviceCard:
+        """What Home Assistant is told of."""
+        return DeviceCard(
+            device=self._device,
+            name=self._name,
+            base=f"{self._mqtt.base_topic}/{self._device}",
+            version=__version__,
+            board=board_model(),
+            interval_s=self._config.stats.interval_s,
+            settable="set" in self._mqtt.commands,
+            restartable="restart" in self._mqtt.commands,
+            watches=tuple(
+                WatchCard(
+                    name,
+                    labels=tuple(watch.topics),
+                    models=tuple(self._config.models),
+                    snapshot=watch.settings.snapshot,
+                )
+                for name, watch in self._watches.items()
+            ),
+        )
+
+    def stats(self, _: float) -> dict[str, Any]:
+        """`stats` but for outbox and broker; the next interval begins."""
+        return {**self._stats.report(time.monotonic()), **vitals()}
+
+    @property
+    def _name(self) -> str:
+        return self._config.device.name or self._device
 
 
 def _watch_facts(watch: AssembledWatch) -> dict[str, Any]:
@@ -47,22 +107,3 @@ def _watch_facts(watch: AssembledWatch) -> dict[str, Any]:
     if watch.settings.labels is None:
         return facts | {"labels": len(watch.engine.labels)}
     return facts | {"labels": [{"label": label, "slug": slug} for label, slug in watch.topics]}
-
-
-def config_facts(watches: Watches) -> dict[str, Any]:
-    """`config`: what can be set while running, as it stands."""
-    return {
-        "watches": {
-            name: {
-                "enabled": watch.settings.enabled,
-                "min_score": watch.settings.decision.min_score,
-                "model": watch.model,
-            }
-            for name, watch in watches.items()
-        }
-    }
-
-
-def stats_facts(stats: Stats, _: float) -> dict[str, Any]:
-    """`stats` but for outbox and broker; the next interval begins."""
-    return {**stats.report(time.monotonic()), **vitals()}

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from edgecls.domain import EndReason, Frame, Moment, Outcome, Prediction
 from edgecls.progress import Progress
+from edgecls.snapshots import Snapshots
 from edgecls.stats import Stats
 from edgecls.turns import Turn
 
@@ -39,6 +40,7 @@ class Watch:
 
     engine: Engine
     decision: Decision
+    snapshots: Snapshots
     inside: str  # the native call, in words, for the one who finds it hanging
 
 
@@ -60,7 +62,7 @@ def run(
         with progress.inside(watch.inside):
             prediction = watch.engine.predict(turn.frame)
         outcome = watch.decision.update(prediction, turn.moment)
-        publisher.publish(outcome)
+        publisher.publish(watch.snapshots.attached(outcome, turn.frame.image))
         if outcome.classification is not None:
             stats.classified(
                 turn.watch,

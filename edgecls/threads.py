@@ -37,7 +37,7 @@ class Threads:
         # Daemon threads: one that hangs in a native call must not keep the process alive.
         thread = threading.Thread(target=guarded, name=name, daemon=True)
         thread.start()
-        self._threads.append(thread)
+        self._threads = [*filter(threading.Thread.is_alive, self._threads), thread]
         return thread
 
     def join(self, prefix: str, timeout_s: float) -> None:

@@ -155,10 +155,20 @@ class Turns:
             self._errands.append(errand)
             self.changed.notify_all()
 
-    def nobody_looks(self, watch: str, reason: EndReason) -> None:
-        """A watch looks no more, or not as it did: its state ends. The lock need not be held."""
+    def enable(self, watch: str, enabled: bool) -> None:
+        """Let a watch look, or not, from the next frame on."""
         with self.changed:
-            self._tell_gone(self.inboxes.get(self.watches[watch].camera), [watch], reason)
+            self.watches[watch].enabled = enabled
+            if not enabled:
+                self._withdraw(watch, self.inboxes[self.watches[watch].camera])
+
+    def moment(self, camera: str) -> Moment:
+        """Now, in the decision time of a camera."""
+        inbox, now_ns = self.inboxes.get(camera), time.monotonic_ns()
+        newest = None if inbox is None else inbox.newest
+        if newest is None or newest.media_s is None:
+            return Moment(now_ns / 1e9, time.time(), now_ns)
+        return Moment(newest.media_s, time.time(), now_ns, newest.media_s)
 
     def __iter__(self) -> Iterator[Turn]:
         while (turn := self._next()) is not None:
@@ -234,15 +244,20 @@ class Turns:
                 self._nobody_looks(inbox, EndReason.SOURCE_ENDED)
 
     def _nobody_looks(self, inbox: Inbox, reason: EndReason) -> None:
-        self._tell_gone(inbox, self._watches_of(inbox.camera), reason)
+        moment = self.moment(inbox.camera)
+        self._gone.extend(
+            Turn(name, moment, None, reason) for name in self._watches_of(inbox.camera)
+        )
 
-    def _tell_gone(self, inbox: Inbox | None, watches: Sequence[str], reason: EndReason) -> None:
-        now_ns = time.monotonic_ns()
-        moment = Moment(now_ns / 1e9, time.time(), now_ns)
-        newest = None if inbox is None else inbox.newest
-        if newest is not None and newest.media_s is not None:
-            moment = Moment(newest.media_s, moment.ts, now_ns, newest.media_s)
-        self._gone.extend(Turn(name, moment, None, reason) for name in watches)
+    def _withdraw(self, watch: str, inbox: Inbox) -> None:
+        """A watch does not want the first frame any more."""
+        if watch in inbox.unseen:
+            inbox.unseen.discard(watch)
+            self.stats.skipped(watch)
+            if not inbox.unseen:
+                inbox.frames.popleft()
+                self.offer(inbox)
+                self.changed.notify_all()
 
     def _raise_if_no_camera(self) -> None:
         failures = [inbox.failure for inbox in self.inboxes.values()]

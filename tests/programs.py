@@ -22,7 +22,7 @@ def python(*arguments: object, home: Path) -> subprocess.CompletedProcess[str]:
     """Run Python to its end."""
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
-        env=_environment(home),
+        env=environment(home),
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,
@@ -37,7 +37,7 @@ class Running:
     def __init__(self, *arguments: object, home: Path) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "edgecls", *map(str, arguments)],
-            env=_environment(home),
+            env=environment(home),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -67,7 +67,8 @@ def json_lines(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def _environment(home: Path) -> dict[str, str]:
+def environment(home: Path) -> dict[str, str]:
+    """The environment of a program whose home is this folder."""
     kept = {k: v for k, v in os.environ.items() if k not in ("JOURNAL_STREAM", "STATE_DIRECTORY")}
     state, data = str(home / "state"), str(home / "share")
     return kept | {"XDG_STATE_HOME": state, "XDG_DATA_HOME": data, "HOME": str(home)}

@@ -82,9 +82,9 @@ def test_check_config_accepts_what_ships(tmp_path: Path) -> None:
 
 
 def test_a_key_without_effect_is_told(tmp_path: Path) -> None:
-    done = edgecls("check-config", "-c", write(tmp_path, SCENE + "snapshot = true"), home=tmp_path)
+    done = edgecls("check-config", "-c", write(tmp_path, SCENE + "collect = true"), home=tmp_path)
     assert done.returncode == 0
-    assert "[watches.porch] snapshot has no effect in this version" in done.stderr
+    assert "[watches.porch] collect has no effect in this version" in done.stderr
 
 
 def test_check_config_shows_no_login(tmp_path: Path) -> None:

@@ -10,8 +10,10 @@ from edgecls import pipeline
 from edgecls.decision.decider import Decider
 from edgecls.domain import EndReason, Frame, Moment, Outcome, Phase, Prediction
 from edgecls.health import Health
+from edgecls.pixels import View
 from edgecls.progress import Progress
 from edgecls.settings import WatchSettings
+from edgecls.snapshots import Snapshots
 from edgecls.stats import Stats
 from edgecls.turns import Turn, Turns, WatchTurn
 from tests.fakes import FlatImage
@@ -23,6 +25,10 @@ class DogWhenBright:
     def predict(self, frame: Frame) -> Prediction:
         dog = 0.9 if frame.index >= 5 else 0.05
         return Prediction(np.array([1 - dog, dog], np.float32), 0.4, 6.0)
+
+
+def snapshots() -> Snapshots:
+    return Snapshots(View(8, 8), at_start=True)
 
 
 class Kept:
@@ -45,12 +51,14 @@ def test_frames_of_a_finite_source_become_a_start_and_an_end() -> None:
         served = []
         for index in range(20):
             now_ns = time.monotonic_ns()
-            inbox.put(Frame("porch", index, FlatImage(), now_ns, now_ns, 1e9 + index, index / 10))
+            inbox.put(
+                Frame("porch", index, FlatImage(index), now_ns, now_ns, 1e9 + index, index / 10)
+            )
             served.append(next(iter(turns)))
         inbox.ended()
         return [*served, *turns]
 
-    watch = pipeline.Watch(DogWhenBright(), decision, "an invoke of m")
+    watch = pipeline.Watch(DogWhenBright(), decision, snapshots(), "an invoke of m")
     pipeline.run(taken(), {"gate": watch}, kept, stats, Progress("inference"))
 
     events = [event for outcome in kept.outcomes for event in outcome.events]
@@ -60,6 +68,9 @@ def test_frames_of_a_finite_source_become_a_start_and_an_end() -> None:
     ]
     assert events[1].reason is EndReason.SOURCE_ENDED
     assert len(kept.outcomes) == 21
+    # The frame that decided, and no other: each is as bright as its index.
+    pictures = [each.snapshot for each in kept.outcomes if each.snapshot is not None]
+    assert [picture.tolist()[0][0] for picture in pictures] == [[7, 7, 7]]
     report = stats.report(time.monotonic())
     assert report["frames"]["classified"] == 20
     assert report["watches"]["gate"]["verdicts"] == {"nothing": 5, "accepted": 15}
@@ -71,7 +82,7 @@ def test_nobody_looking_is_told_but_not_counted_as_a_frame() -> None:
     decision = Decider("gate", "m", ["none", "dog"], WatchSettings(model="m"))
     kept = Kept()
     stalled = Turn("gate", Moment(5.0, 1e9, 0), None, EndReason.CAMERA_STALLED)
-    watch = pipeline.Watch(DogWhenBright(), decision, "an invoke of m")
+    watch = pipeline.Watch(DogWhenBright(), decision, snapshots(), "an invoke of m")
     pipeline.run([stalled], {"gate": watch}, kept, stats, Progress("inference"))
     assert [outcome.classification for outcome in kept.outcomes] == [None]
     assert stats.report(time.monotonic())["frames"]["classified"] == 0

@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         sys.stderr.write("no broker in this demo: the extra [embedded] (amqtt) brings one\n")
     with stopping_on_signals() as stopped:
-        return _show(Daemon(parse(text, Path.cwd()), stopped), model, options)
+        return _show(Daemon(parse(text, Path.cwd()), stopped, remembers=False), model, options)
 
 
 def _show(daemon: Daemon, model: str, options: argparse.Namespace) -> int:

@@ -68,7 +68,7 @@ class Peek:
         """Put one before the engine of a watch."""
         assembled = daemon.watches[watch]
         peek = cls(assembled.eye, assembled.view)
-        daemon.watches[watch] = replace(assembled, eye=peek)
+        daemon.running.put(watch, replace(assembled, eye=peek))
         return peek
 
     def predict(self, frame: Frame) -> Prediction:

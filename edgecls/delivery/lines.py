@@ -7,7 +7,7 @@ from typing import TextIO
 
 from edgecls.delivery.clock import clock_is_synchronised
 from edgecls.delivery.numbering import Numbering
-from edgecls.delivery.payloads import encode, event_payload
+from edgecls.delivery.payloads import copy_of, encode, event_payload
 from edgecls.domain import Outcome
 
 
@@ -23,7 +23,7 @@ class Lines:
         for event in outcome.events:
             numbered = self._numbering.number(event, ts_sync=clock_is_synchronised())
             age_s = (time.monotonic_ns() - event.handed_ns) / 1e9
-            payload = event_payload(numbered, age_s=age_s, attempt=1)
+            payload = copy_of(event_payload(numbered), age_s=age_s, attempt=1)
             self._out.write(encode(payload).decode() + "\n")
             self._out.flush()
 

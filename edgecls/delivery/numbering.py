@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgecls.domain import LabelEvent, Phase
@@ -22,50 +23,27 @@ class Numbered:
     def id(self) -> str:
         return f"{self.epoch}-{self.seq}"
 
-    @property
-    def watch(self) -> str:
-        return self.event.watch
-
-    @property
-    def ts(self) -> float:
-        return self.event.ts
-
-    @property
-    def handed_ns(self) -> int:
-        return self.event.handed_ns
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Lost events of one watch, from `from_seq` to `seq`; it takes the last one's place."""
-
-    epoch: str
-    from_seq: int
-    seq: int
-    watch: str
-    ts: float
-    ts_sync: bool
-    handed_ns: int
-
-    @property
-    def id(self) -> str:
-        return f"{self.epoch}-{self.seq}"
-
 
 class Numbering:
-    """Gives the numbers of one epoch, from 1; owned by one thread."""
+    """Gives the numbers of one epoch, from 1."""
 
-    def __init__(self) -> None:
-        self.epoch = os.urandom(3).hex()
-        self._seq = 0
-        self._starts: dict[tuple[str, str], str] = {}
+    def __init__(
+        self, epoch: str | None = None, seq: int = 0, starts: Mapping[str, str] | None = None
+    ) -> None:
+        """Go on after `seq`; `starts`: the id of the `start` that has had no `end`, per watch."""
+        self.epoch = epoch or os.urandom(3).hex()
+        self.seq = seq
+        self.starts = dict(starts or {})
+
+    def copy(self) -> Numbering:
+        """The same, to be tried and thrown away."""
+        return Numbering(self.epoch, self.seq, self.starts)
 
     def number(self, event: LabelEvent, *, ts_sync: bool) -> Numbered:
         """The event with the next number."""
-        self._seq += 1
-        place = (event.watch, event.label)
-        start_id = self._starts.pop(place, None) if event.phase is Phase.END else None
-        numbered = Numbered(self.epoch, self._seq, event, ts_sync, start_id)
+        self.seq += 1
+        start_id = self.starts.pop(event.watch, None) if event.phase is Phase.END else None
+        numbered = Numbered(self.epoch, self.seq, event, ts_sync, start_id)
         if event.phase is Phase.START:
-            self._starts[place] = numbered.id
+            self.starts[event.watch] = numbered.id
         return numbered

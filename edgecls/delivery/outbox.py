@@ -1,124 +1,177 @@
-"""Events on their way: numbered, in order, kept until the broker has acknowledged them.
+"""Events on their way: committed, sent in order, kept until the broker has acknowledged them.
 
-In memory; owned by the delivery thread. An overflow loses the oldest events that are not under
-way, and a `gap` of each watch takes their place.
+Owned by the delivery thread. What is added, noted or acknowledged is written by the next `commit`,
+all of it in one transaction.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import deque
-from dataclasses import dataclass
-from itertools import islice
+from pathlib import Path
+from typing import Any
 
-from edgecls.delivery.numbering import Gap, Numbered
+from edgecls.delivery.clock import clock_is_synchronised
+from edgecls.delivery.payloads import Payload, copy_of, encode
+from edgecls.delivery.storage import Storage
+from edgecls.delivery.store import Batch, Entry
+from edgecls.domain import LabelEvent
+from edgecls.health import Health
+from edgecls.settings import OutboxSettings
 
 log = logging.getLogger(__name__)
 
+FULL = "outbox_full"
 # So many events may be unacknowledged at a time: after an outage few are sent twice.
 WINDOW = 10
-
-
-@dataclass(slots=True)
-class Entry:
-    """An event or gap, and how often it was sent."""
-
-    message: Numbered | Gap
-    attempt: int = 0
+REPLAY_BYTES = 200_000  # of one answer: some brokers refuse what is longer than 256 kB
 
 
 class Outbox:
     """`next` is the entry to send; once sent it stays until it is acknowledged."""
 
-    def __init__(self, max_events: int) -> None:
-        self._max_events = max_events
-        self._waiting: deque[Entry] = deque()
-        self._under_way: dict[int, Entry] = {}
-        self._refused: list[Entry] = []
-        self._overflowing = False
+    def __init__(self, path: Path | None, bounds: OutboxSettings, health: Health) -> None:
+        """`path` None: in memory. Raises EdgeclsError when another process has the file."""
+        self._bounds, self._health = bounds, health
+        self._storage = Storage(path, health)
+        self._batch = Batch()
+        self._under_way: dict[int, Entry] = {}  # by the number of the message
+        self._refused: dict[int, Entry] = {}  # by id
+        self._sendings: dict[int, int] = {}  # of what is not acknowledged, in this process
+        # Nobody knows how often an earlier process sent what it left.
+        self._inherited_to = self._storage.use(lambda store: store.last_id)
+        self._full_at: int | None = None  # how many waited when some had to go
+        self.pending = self._storage.use(lambda store: store.pending)
         self.dropped = 0
 
     @property
-    def pending(self) -> int:
-        """Events and gaps that the broker has not acknowledged."""
-        return len(self._waiting) + len(self._under_way) + len(self._refused)
+    def epoch(self) -> str:
+        """Of the events to come."""
+        return self._storage.use(lambda store: store.numbering.epoch)
 
-    def report(self, now_ns: int) -> dict[str, float]:
-        """Its part of `stats`; nothing of it is on disk, so it has no bytes there."""
-        entries = [*self._under_way.values(), *self._refused, *islice(self._waiting, 1)]
-        oldest_ns = min((entry.message.handed_ns for entry in entries), default=now_ns)
+    @property
+    def retry_at(self) -> float:
+        """When (monotonic) `retry` has something to do."""
+        return self._storage.retry_at
+
+    def retry(self) -> None:
+        """Go back to a disk that can be written again."""
+        if not self._under_way and not self._refused:  # those are known by their ids
+            self._storage.retry()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._storage.close()
+
+    def report(self) -> dict[str, float]:
+        """Its part of `stats`."""
+        oldest = self._storage.use(lambda store: store.first_waiting())
         return {
             "pending": self.pending,
-            "oldest_s": round((now_ns - oldest_ns) / 1e9, 1),
+            "oldest_s": 0.0 if oldest is None else round(oldest.stamp.elapsed_s(), 1),
             "dropped": self.dropped,
-            "bytes": 0,
+            "bytes": self._storage.use(lambda store: store.bytes_on_disk),
         }
 
-    def add(self, numbered: Numbered) -> None:
-        """Put an event at the end; the oldest is lost when there is no room."""
-        self._waiting.append(Entry(numbered))
-        if self.pending > self._max_events:
-            if not self._overflowing:
-                log.warning(
-                    "outbox full: of more than %d waiting events the oldest are lost",
-                    self._max_events,
-                )
-            self._overflowing = True
-            self._lose_oldest()
-            self.dropped += 1
+    def notes(self, kind: str) -> dict[str, Any]:
+        """What was noted, by name; committed or not."""
+        noted = self._storage.use(lambda store: store.notes(kind))
+        for (its_kind, name), value in self._batch.notes.items():
+            if its_kind == kind:
+                noted[name] = value
+        return {name: value for name, value in noted.items() if value is not None}
+
+    def note(self, kind: str, name: str, value: Any) -> None:
+        """Remember something that JSON can say over restarts; None forgets it."""
+        self._batch.notes[kind, name] = value
+
+    def add(self, event: LabelEvent) -> None:
+        """Put an event at the end."""
+        self._batch.events.append((event, clock_is_synchronised()))
+
+    def commit(self) -> None:
+        """Write what has come together; the oldest events are lost when there is no room."""
+        if not self._batch:
+            return
+        batch, under_way = self._batch, self._ids_under_way()
+        lost = self._storage.use(lambda store: store.write(batch, self._bounds, under_way))
+        self._batch = Batch()
+        self.pending = self._storage.use(lambda store: store.pending)
+        self._note_overflow(lost)
 
     def next(self) -> Entry | None:
         """The entry to send now; None when all is sent, the window is full or one was refused."""
-        if not self._waiting or self._refused or len(self._under_way) >= WINDOW:
+        if self._refused or len(self._under_way) >= WINDOW or not self.pending:
             return None
-        return self._waiting[0]
+        without = self._ids_under_way()
+        return self._storage.use(lambda store: store.first_waiting(without))
 
-    def sent(self, mid: int) -> None:
+    def copy(self, entry: Entry) -> bytes:
+        """The entry's payload, as it is to be sent now."""
+        attempt = 1 + self._sendings.get(entry.id, 0) + (entry.id <= self._inherited_to)
+        return encode(copy_of(entry.payload, age_s=entry.stamp.age_s(), attempt=attempt))
+
+    def sent(self, entry: Entry, mid: int) -> None:
         """The entry given by `next` was handed over as message `mid`."""
-        entry = self._waiting.popleft()
-        entry.attempt += 1
+        self._sendings[entry.id] = self._sendings.get(entry.id, 0) + 1
         self._under_way[mid] = entry
 
     def acknowledged(self, mid: int) -> Entry | None:
-        """The broker has it: forget it. None when `mid` was no event."""
+        """The broker has it. None when `mid` was no event."""
         entry = self._under_way.pop(mid, None)
-        self._overflowing = self._overflowing and self.pending > 0
+        if entry is not None:
+            self._sendings.pop(entry.id, None)
+            self._batch.acked.append(entry.id)
         return entry
 
     def refused(self, mid: int) -> Entry | None:
         """The broker does not take it: nothing more is sent until `take_back_refused`."""
         entry = self._under_way.pop(mid, None)
         if entry is not None:
-            self._refused.append(entry)
+            self._refused[entry.id] = entry
         return entry
 
     def take_back_refused(self) -> None:
         """What was refused is to be tried again, in order."""
-        self._waiting.extendleft(sorted(self._refused, key=_seq, reverse=True))
         self._refused.clear()
 
     def take_back(self) -> None:
         """What is unacknowledged is to be sent again, in order: the connection was lost."""
-        self._refused += self._under_way.values()
         self._under_way.clear()
-        self.take_back_refused()
+        self._refused.clear()
 
-    def _lose_oldest(self) -> None:
-        gaps: dict[str, Entry] = {}
-        while isinstance(self._waiting[0].message, Gap):
-            entry = self._waiting.popleft()
-            gaps[entry.message.watch] = entry
-        lost = self._waiting.popleft().message
-        earlier = gaps.get(lost.watch)
-        gaps[lost.watch] = Entry(_gap(lost, None if earlier is None else earlier.message))
-        self._waiting.extendleft(sorted(gaps.values(), key=_seq, reverse=True))
+    def since(
+        self, after_seq: int, limit: int, *, epoch: str | None = None
+    ) -> tuple[list[Payload], bool]:
+        """Events after a number, oldest first, and whether there are more; REPLAY_BYTES at most.
 
+        `epoch` None: the present one.
+        """
+        of = self.epoch if epoch is None else epoch
+        entries = self._storage.use(lambda store: store.since(of, after_seq, limit + 1))
+        payloads: list[Payload] = []
+        room = REPLAY_BYTES
+        for entry in entries[:limit]:
+            payload = copy_of(entry.payload, age_s=entry.stamp.age_s(), attempt=1)
+            room -= len(encode(payload))
+            if room < 0:
+                break
+            payloads.append(payload)
+        return payloads, len(entries) > len(payloads)
 
-def _gap(lost: Numbered | Gap, earlier: Numbered | Gap | None) -> Gap:
-    """The gap that `lost` leaves, or by which it widens an earlier one of its watch."""
-    from_seq = earlier.from_seq if isinstance(earlier, Gap) else lost.seq
-    return Gap(lost.epoch, from_seq, lost.seq, lost.watch, lost.ts, lost.ts_sync, lost.handed_ns)
+    def _ids_under_way(self) -> list[int]:
+        """Those sent and not settled; what was acknowledged since the last commit among them."""
+        waiting = [entry.id for entry in self._under_way.values()]
+        return [*waiting, *self._refused, *self._batch.acked]
 
-
-def _seq(entry: Entry) -> int:
-    return entry.message.seq
+    def _note_overflow(self, lost: int) -> None:
+        self.dropped += lost
+        if lost:
+            if self._full_at is None:
+                log.warning(
+                    "outbox full: more events wait than [outbox] allows, the oldest are lost"
+                )
+            self._full_at = self.pending
+            self._health.fault(FULL, True)
+        elif self._full_at is not None and self.pending <= self._full_at / 2:
+            self._full_at = None
+            self._health.fault(FULL, False)

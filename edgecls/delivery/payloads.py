@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from edgecls.delivery.numbering import Gap, Numbered
+from edgecls.delivery.numbering import Numbered
 from edgecls.domain import Category, Outcome, Phase
 from edgecls.health import HealthReport
 
@@ -55,11 +55,8 @@ def state_payload(outcome: Outcome) -> Payload:
     }
 
 
-def event_payload(numbered: Numbered | Gap, *, age_s: float, attempt: int) -> Payload:
-    """`<watch>/event`: only `age_s` and `attempt` differ between copies of one event."""
-    copy = {"age_s": round(max(age_s, 0.0), 3), "attempt": attempt}
-    if isinstance(numbered, Gap):
-        return _gap(numbered) | copy
+def event_payload(numbered: Numbered) -> Payload:
+    """`<watch>/event` but for `age_s` and `attempt`, in which copies of one event differ."""
     event = numbered.event
     payload: Payload = {
         "schema": SCHEMA,
@@ -74,7 +71,6 @@ def event_payload(numbered: Numbered | Gap, *, age_s: float, attempt: int) -> Pa
         "top": _top(event.top),
         "ts": iso_timestamp(event.ts),
         "ts_sync": numbered.ts_sync,
-        **copy,
         "model": event.model,
     }
     if event.media_s is not None:
@@ -89,6 +85,17 @@ def event_payload(numbered: Numbered | Gap, *, age_s: float, attempt: int) -> Pa
     return payload
 
 
+def gap_payload(from_seq: int, last: Mapping[str, Any]) -> Payload:
+    """`<watch>/event` where events are lost: the `last` of them (its payload) gives place to it."""
+    taken = {key: last[key] for key in ("schema", "id", "epoch", "seq", "watch", "ts", "ts_sync")}
+    return taken | {"phase": str(Phase.GAP), "from_seq": from_seq, "to_seq": last["seq"]}
+
+
+def copy_of(payload: Mapping[str, Any], *, age_s: float, attempt: int) -> Payload:
+    """One copy of an event, as it is sent now."""
+    return {**payload, "age_s": round(max(age_s, 0.0), 3), "attempt": attempt}
+
+
 def health_payload(report: HealthReport) -> Payload:
     """`health`: `ok` is false for faults only."""
     return {
@@ -97,21 +104,6 @@ def health_payload(report: HealthReport) -> Payload:
         "reasons": list(report.reasons),
         "warnings": list(report.warnings),
         "since": iso_timestamp(report.since),
-    }
-
-
-def _gap(gap: Gap) -> Payload:
-    return {
-        "schema": SCHEMA,
-        "id": gap.id,
-        "epoch": gap.epoch,
-        "seq": gap.seq,
-        "phase": str(Phase.GAP),
-        "watch": gap.watch,
-        "from_seq": gap.from_seq,
-        "to_seq": gap.seq,
-        "ts": iso_timestamp(gap.ts),
-        "ts_sync": gap.ts_sync,
     }
 
 

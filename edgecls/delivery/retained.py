@@ -1,10 +1,18 @@
-"""What the retained topics say: all of it at each connect, then what changes."""
+"""What the retained topics say: all of it at each connect, then what changes.
+
+Every retained topic is noted before anything is said on it, and cleared when nothing is to be said
+any more: a watch that was removed must not stay ON for ever.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
+from edgecls.delivery import jpeg
+from edgecls.delivery.discovery import DeviceCard
+from edgecls.delivery.homeassistant import HomeAssistant
+from edgecls.delivery.outbox import Outbox
 from edgecls.delivery.payloads import (
     OFF,
     ON,
@@ -16,30 +24,37 @@ from edgecls.delivery.payloads import (
     state_payload,
 )
 from edgecls.delivery.wire import Wire
-from edgecls.domain import Outcome
+from edgecls.domain import Outcome, Pixels
 from edgecls.health import Health
 
-Describe = Callable[[], Mapping[str, Any]]
+_TOPICS = "topic"  # what the outbox notes for us
+_CLEARED = b""
+
+
+class About(Protocol):
+    """What the daemon says of itself; it may say something else each time."""
+
+    def info(self) -> Mapping[str, Any]: ...
+
+    def config(self) -> Mapping[str, Any]: ...
+
+    def card(self) -> DeviceCard: ...
 
 
 class Retained:
-    """Owned by the delivery thread. `watched`: the (label, slug) that have topics, per watch."""
+    """Owned by the delivery thread."""
 
     def __init__(
-        self,
-        wire: Wire,
-        watched: Mapping[str, Sequence[tuple[str, str]]],
-        *,
-        epoch: str,
-        info: Describe,
-        config: Describe,
-        health: Health,
+        self, wire: Wire, about: About, outbox: Outbox, health: Health, home: HomeAssistant
     ) -> None:
-        self._wire, self._watched = wire, watched
-        self._epoch, self._info, self._config, self._health = epoch, info, config, health
+        self._wire, self._about, self._outbox, self._health = wire, about, outbox, health
+        self._home = home
         self._outcomes: dict[str, Outcome] = {}
+        self._snapshots: dict[str, bytes] = {}
+        self._learn(about.card())
         self._states: dict[str, Payload] = {}  # as last said, without the time
         self._said: dict[str, bytes] = {}
+        self._stale: set[str] = set()  # cleared, and noted until the broker has acknowledged it
         self._incomplete = False  # the line did not take a message
 
     def announce(self) -> None:
@@ -51,49 +66,116 @@ class Retained:
         self.report_health()
         for outcome in self._outcomes.values():
             self._say_outcome(outcome)
+        for watch in self._snapshots:
+            self._say_snapshot(watch)
         self.say_online()
 
-    def complete(self) -> None:
-        """Say everything again if something was not taken and the line is free by now."""
-        if self._incomplete and self._wire.line is not None and self._wire.idle:
+    def settle(self) -> None:
+        """Once the line is free: forget what was cleared, or say again what was not taken."""
+        if self._wire.line is None or not self._wire.idle:
+            return
+        if self._incomplete:
             self.announce()
+            return
+        for topic in self._stale:
+            self._outbox.note(_TOPICS, topic, None)
+        self._stale.clear()
 
     def describe(self) -> None:
-        """`info` and `config`, where they changed."""
-        info = {"schema": SCHEMA, "epoch": self._epoch, **self._info()}
-        self._say_anew("info", encode(info))
-        self._say_anew("config", encode({"schema": SCHEMA, **self._config()}))
+        """`info`, `config` and the discovery, where they changed; topics come and go."""
+        card = self._about.card()
+        self._learn(card)
+        announcement = self._home.announcement(card) if self._home.wanted else None
+        self._replace_topics(self._topics(card))
+        info = {"schema": SCHEMA, "epoch": self._outbox.epoch, **self._about.info()}
+        self._say_anew(self._whole("info"), encode(info))
+        self._say_anew(self._whole("config"), encode({"schema": SCHEMA, **self._about.config()}))
+        if announcement is not None:
+            self._say_anew(self._home.topic, announcement)
+
+    def rediscover(self) -> None:
+        """Say the discovery once more: Home Assistant has started."""
+        self._said.pop(self._home.topic, None)
+        self.describe()
 
     def report_health(self) -> None:
         """`health`, if it changed."""
-        self._say_anew("health", encode(health_payload(self._health.report())))
+        self._say_anew(self._whole("health"), encode(health_payload(self._health.report())))
 
     def show(self, outcome: Outcome) -> None:
         """A watch's labels and state, where they changed: label topics first."""
+        if outcome.watch not in self._labels:  # it was removed, and this is its last word
+            return
         self._outcomes[outcome.watch] = outcome
         self._say_outcome(outcome)
 
+    def show_snapshot(self, watch: str, pixels: Pixels) -> None:
+        """What a watch has seen, if that is still wanted."""
+        if watch not in self._pictured:
+            return
+        self._snapshots[watch] = jpeg.encode(pixels)
+        self._say_snapshot(watch)
+
     def refresh(self, newest: Mapping[str, Outcome]) -> None:
         """States whose score or verdict differ by now."""
-        for watch, shown in self._outcomes.items():
+        for watch, shown in list(self._outcomes.items()):
             outcome = newest[watch]
             if outcome.state.label == shown.state.label:  # else its change is under way to us
                 self.show(outcome)
 
     def say_online(self) -> None:
         """`status`."""
-        self._say("status", ONLINE)
+        self._say(self._whole("status"), ONLINE)
+
+    def _learn(self, card: DeviceCard) -> None:
+        """Which watches there are, with topics for which slugs, and which have snapshots."""
+        self._labels = {each.name: [slug for _, slug in each.labels] for each in card.watches}
+        self._pictured = {each.name for each in card.watches if each.snapshot}
+
+    def _topics(self, card: DeviceCard) -> set[str]:
+        topics = {self._whole(topic) for topic in ("status", "info", "config", "health")}
+        if self._home.wanted:
+            topics.add(self._home.topic)
+        for watch in card.watches:
+            topics.add(self._whole(f"{watch.name}/state"))
+            topics |= {self._whole(f"{watch.name}/label/{slug}") for _, slug in watch.labels}
+            if watch.snapshot:
+                topics.add(self._whole(f"{watch.name}/snapshot"))
+        return topics
+
+    def _replace_topics(self, wanted: set[str]) -> None:
+        """Note what is new, and clear what is left over."""
+        known = set(self._outbox.notes(_TOPICS))
+        for topic in wanted - known:
+            self._outbox.note(_TOPICS, topic, True)
+        if not self._home.wanted:
+            self._home.forget()
+        self._outbox.commit()
+        self._stale = known - wanted
+        for topic in sorted(self._stale):
+            self._said.pop(topic, None)
+            self._say(topic, _CLEARED)
+        for watch in list(self._outcomes):
+            if watch not in self._labels:
+                del self._outcomes[watch], self._states[watch]
+        for watch in set(self._snapshots) - self._pictured:
+            del self._snapshots[watch]
 
     def _say_outcome(self, outcome: Outcome) -> None:
-        for _, slug in self._watched.get(outcome.watch, ()):
+        for slug in self._labels[outcome.watch]:
             # Two classes may have the same label; their slugs differ.
             says = ON if slug == outcome.state.slug else OFF
-            self._say_anew(f"{outcome.watch}/label/{slug}", says)
+            self._say_anew(self._whole(f"{outcome.watch}/label/{slug}"), says)
         payload = state_payload(outcome)
         timeless = {key: value for key, value in payload.items() if key != "ts"}
         if self._states.get(outcome.watch) != timeless:
             self._states[outcome.watch] = timeless
-            self._say(f"{outcome.watch}/state", encode(payload))
+            self._say(self._whole(f"{outcome.watch}/state"), encode(payload))
+
+    def _say_snapshot(self, watch: str) -> None:
+        picture = self._snapshots[watch]
+        if self._wire.publish(f"{watch}/snapshot", picture, qos=0, retain=True) is None:
+            self._incomplete = True
 
     def _say_anew(self, topic: str, payload: bytes) -> None:
         if self._said.get(topic) != payload:
@@ -101,5 +183,8 @@ class Retained:
             self._say(topic, payload)
 
     def _say(self, topic: str, payload: bytes) -> None:
-        if self._wire.publish(topic, payload, retain=True) is None:
+        if self._wire.publish_at(topic, payload, retain=True) is None:
             self._incomplete = True
+
+    def _whole(self, topic: str) -> str:
+        return f"{self._wire.base}/{topic}"

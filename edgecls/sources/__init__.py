@@ -57,6 +57,16 @@ def is_live(source: CameraSettings | str) -> bool:
     return _address_is_live(address)
 
 
+def has_media_time(settings: CameraSettings) -> bool:
+    """Whether decision time is that of the media, which stands still while nobody looks."""
+    return isinstance(parse_source(settings.source), File | Folder)
+
+
+def scales_for_views(settings: CameraSettings) -> bool:
+    """Whether the source is opened for certain views, and anew for others."""
+    return isinstance(parse_source(settings.source), PiCamera)
+
+
 def open_source(
     name: str,
     settings: CameraSettings,

@@ -46,18 +46,20 @@ class Inbox(Protocol):
 def capture(  # noqa: PLR0917 - what a thread needs
     name: str,
     settings: CameraSettings,
-    views: Sequence[View],
+    views: Callable[[], Sequence[View]],
     inbox: Inbox,
     stop: threading.Event,
     progress: Progress,
     *,
     base: Path,
     frame_limit: int | None = None,
+    reopen: threading.Event | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Run until the source ends, `stop` is set or the configuration proves wrong (ConfigError).
 
-    A lost source is opened again after 1, 2, 4 ... 60 s; frames make it begin at 1 s again.
+    A lost source is opened again after 1, 2, 4 ... 60 s; frames make it begin at 1 s again. Once
+    `reopen` is set, it is opened again for other `views`.
     """
     taken, media_s = 0, 0.0
     patience = _Patience(name, clock)
@@ -66,7 +68,7 @@ def capture(  # noqa: PLR0917 - what a thread needs
             try:
                 left = None if frame_limit is None else frame_limit - taken
                 source = open_source(
-                    name, settings, views, base=base, stop=stop, frame_limit=left,
+                    name, settings, views(), base=base, stop=stop, frame_limit=left,
                     first_index=taken, first_media_s=media_s, progress=progress,
                 )  # fmt: skip
                 stack.callback(source.close)
@@ -77,9 +79,13 @@ def capture(  # noqa: PLR0917 - what a thread needs
                     patience.frame_came()
                     if not inbox.put(frame):
                         stop.wait()  # nobody looks any more: close when told to
-                if not stop.is_set():
-                    inbox.ended()
-                return
+                    if reopen is not None and reopen.is_set():
+                        break
+                else:
+                    if not stop.is_set():
+                        inbox.ended()
+                    return
+                reopen.clear()
             except (SourceLost, ConfigError) as error:
                 if isinstance(error, ConfigError) and not taken:
                     raise  # it never was right; later, a file may have been taken away

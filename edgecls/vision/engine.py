@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from edgecls.domain import Pixels, Scores
-from edgecls.errors import ModelError
+from edgecls.errors import DelegateError, ModelError
 from edgecls.vision.activation import Decoder
 from edgecls.vision.label_map import fitted, numbered, plain_lines, read_names
 from edgecls.vision.model_file import ModelFile, read_model, refuse_edge_tpu
@@ -59,9 +59,9 @@ def read(
 
 
 def refuse_delegate(path: str | Path, delegate: str, model: ModelFile) -> None:
-    """Raise ModelError where a model or its settings want an accelerator: none is supported yet."""
+    """Raise DelegateError where a model or its settings want an accelerator: none is supported."""
     if delegate not in ("auto", "cpu"):
-        raise ModelError(f'{path}: the delegate "{delegate}" is not available; use "cpu"')
+        raise DelegateError(f'{path}: the delegate "{delegate}" is not available; use "cpu"')
     refuse_edge_tpu(model)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from edgecls.errors import ModelError
+from edgecls.errors import DelegateError, ModelError
 from edgecls.vision.flatbuffer import DamagedError
 from edgecls.vision.graph import Graph, RefusedError, Tensor, read_graph
 from edgecls.vision.metadata import BUFFER_NAME, Metadata, read_metadata
@@ -61,9 +61,9 @@ class ModelFile:
 
 
 def refuse_edge_tpu(model: ModelFile) -> None:
-    """Raise ModelError for a model that only an Edge TPU can run."""
+    """Raise DelegateError for a model that only an Edge TPU can run."""
     if model.edge_tpu:
-        raise ModelError(
+        raise DelegateError(
             f"{model.path}: is compiled for the Edge TPU and cannot run without one; "
             "use the CPU build of the model"
         )

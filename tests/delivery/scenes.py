@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from edgecls.delivery.commands import Setting
 from edgecls.delivery.delivery import Delivery
+from edgecls.delivery.discovery import DeviceCard, WatchCard
+from edgecls.delivery.outbox import Outbox
 from edgecls.domain import (
     NO_STATE,
     Category,
@@ -71,28 +75,88 @@ def nothing_yet(watch: str = "porch") -> Outcome:
     return Outcome(watch, TS, NO_STATE, seen(Reason.NOT_WATCHED))
 
 
+class BoardFacts:
+    """What a daemon would say of the device `board`."""
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        watched: Mapping[str, Sequence[tuple[str, str]]],
+        config: Mapping[str, Any],
+        snapshots: Collection[str] = (),
+    ) -> None:
+        self.acks: list[float] = []
+        self.acknowledged = self.acks.append
+        self.watched, self.snapshots = dict(watched), snapshots
+        self._base, self._config = f"{settings.base_topic}/board", config
+
+    def info(self) -> Mapping[str, Any]:
+        return {"version": "1.2.3"}
+
+    def config(self) -> Mapping[str, Any]:
+        return self._config
+
+    def stats(self, elapsed_s: float) -> Mapping[str, Any]:
+        return {"uptime_s": 12, "interval_s": round(elapsed_s), "fps": 14.9}
+
+    def card(self) -> DeviceCard:
+        watches = (
+            WatchCard(name, tuple(labels), (), name in self.snapshots)
+            for name, labels in self.watched.items()
+        )
+        return DeviceCard(
+            "board", "Board", self._base, "1.2.3", None, 60.0, True, True, tuple(watches)
+        )
+
+
+class Obedient:
+    """Takes commands for the watches of BoardFacts, and remembers them."""
+
+    def __init__(self, about: BoardFacts) -> None:
+        self._about = about
+        self.settings: list[Setting] = []
+        self.restarts = 0
+
+    def watches(self) -> Collection[str]:
+        return self._about.watched
+
+    def models(self) -> Collection[str]:
+        return ("mobilenet", "vww")
+
+    def apply(self, setting: Setting) -> None:
+        self.settings.append(setting)
+
+    def restart(self) -> None:
+        self.restarts += 1
+
+    def snapshot(self, watch: str) -> str | None:
+        return None if watch in self._about.snapshots else "no snapshots of this watch"
+
+
 def delivery(
     settings: MqttSettings,
     *,
+    about: BoardFacts | None = None,
     watched: Mapping[str, Sequence[tuple[str, str]]] | None = None,
     health: Health | None = None,
-    acks: list[float] | None = None,
     max_events: int = 50_000,
     interval_s: float = 60.0,
     config: Mapping[str, Any] | None = None,
+    file: Path | None = None,
 ) -> Delivery:
     """A delivery of the device `board` that comes back soon after a lost connection."""
+    health = health or Health()
+    about = about or BoardFacts(
+        settings, WATCHED if watched is None else watched, config or {"watches": {}}
+    )
     return Delivery(
         settings,
-        OutboxSettings(max_events=max_events),
+        Outbox(file, OutboxSettings(max_events=max_events), health),
         "board",
-        WATCHED if watched is None else watched,
-        info=lambda: {"version": "1.2.3"},
-        config=lambda: config if config is not None else {"watches": {}},
-        stats=lambda elapsed_s: {"uptime_s": 12, "interval_s": round(elapsed_s), "fps": 14.9},
+        about,
+        Obedient(about),
         interval_s=interval_s,
-        health=health or Health(),
-        on_ack=(acks if acks is not None else []).append,
+        health=health,
         pause=lambda _: 0.05,
     )
 

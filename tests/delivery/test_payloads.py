@@ -3,10 +3,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from edgecls.delivery.numbering import Gap, Numbering
+from edgecls.delivery.numbering import Numbering
 from edgecls.delivery.payloads import (
+    copy_of,
     encode,
     event_payload,
+    gap_payload,
     health_payload,
     iso_timestamp,
     state_payload,
@@ -58,7 +60,7 @@ def test_a_watch_that_nobody_looks_at_has_no_verdict() -> None:
 
 def test_start_has_the_keys_of_the_contract_in_its_order() -> None:
     numbered = Numbering().number(event(Phase.START), ts_sync=True)
-    payload = event_payload(numbered, age_s=0.0804, attempt=1)
+    payload = copy_of(event_payload(numbered), age_s=0.0804, attempt=1)
     assert payload == {
         "schema": 1,
         "id": f"{numbered.epoch}-1",
@@ -76,14 +78,14 @@ def test_start_has_the_keys_of_the_contract_in_its_order() -> None:
         "attempt": 1,
         "model": "mobilenet",
     }
-    assert list(payload)[-4:] == ["ts_sync", "age_s", "attempt", "model"]
+    assert list(payload)[-4:] == ["ts_sync", "model", "age_s", "attempt"]
 
 
 def test_end_names_its_start_and_says_how_long_how_sure_and_why() -> None:
     numbering = Numbering()
     start = numbering.number(event(Phase.START), ts_sync=True)
     end = numbering.number(event(Phase.END, media_s=8.25), ts_sync=True)
-    payload = event_payload(end, age_s=0.1, attempt=1)
+    payload = event_payload(end)
     assert payload["start_id"] == start.id
     assert (payload["duration_s"], payload["max_score"]) == (4.2, 0.97)
     assert (payload["reason"], payload["media_s"]) == ("no_support", 8.25)
@@ -91,31 +93,33 @@ def test_end_names_its_start_and_says_how_long_how_sure_and_why() -> None:
 
 def test_an_end_whose_start_is_unknown_names_none() -> None:
     end = Numbering().number(event(Phase.END), ts_sync=True)
-    assert event_payload(end, age_s=0.1, attempt=1)["start_id"] is None
+    assert event_payload(end)["start_id"] is None
 
 
 def test_copies_differ_in_age_and_attempt_only() -> None:
     numbered = Numbering().number(event(Phase.START), ts_sync=False)
-    first = event_payload(numbered, age_s=0.1, attempt=1)
-    second = event_payload(numbered, age_s=14.0, attempt=2)
+    first = copy_of(event_payload(numbered), age_s=0.1, attempt=1)
+    second = copy_of(event_payload(numbered), age_s=14.0, attempt=2)
     assert {key for key in first if first[key] != second[key]} == {"age_s", "attempt"}
 
 
 def test_an_age_is_never_negative() -> None:
     numbered = Numbering().number(event(Phase.START), ts_sync=False)
-    assert event_payload(numbered, age_s=-0.2, attempt=1)["age_s"] == 0
+    assert copy_of(event_payload(numbered), age_s=-0.2, attempt=1)["age_s"] == 0
 
 
 def test_a_score_that_is_no_number_is_null() -> None:
     odd = replace(event(Phase.START), top=(Category(1, "x", float("nan"), "x"),))
-    payload = event_payload(Numbering().number(odd, ts_sync=False), age_s=0, attempt=1)
+    payload = event_payload(Numbering().number(odd, ts_sync=False))
     assert json.loads(encode(payload))["top"][0]["score"] is None
 
 
 def test_gap_says_from_where_to_where() -> None:
-    payload = event_payload(Gap("7f3c9a", 3, 9, "porch", TS, True, 0), age_s=1, attempt=1)
+    lost = event_payload(Numbering("7f3c9a", 8).number(event(Phase.START), ts_sync=True))
+    payload = gap_payload(3, lost)
     assert (payload["phase"], payload["from_seq"], payload["to_seq"]) == ("gap", 3, 9)
-    assert (payload["seq"], payload["id"]) == (9, "7f3c9a-9")
+    assert (payload["seq"], payload["id"], payload["ts"]) == (9, "7f3c9a-9", lost["ts"])
+    assert "label" not in payload
 
 
 def test_health_is_not_ok_for_faults_only() -> None:

@@ -98,7 +98,7 @@ def freeze() -> dict[str, Any]:
     stop = threading.Event()
     diary = Diary(stop)
     settings = CameraSettings(source=CAMERA, size="640x480", stall_timeout_s=1.5)
-    capture("porch", settings, [], diary, stop, Progress("porch"), base=Path())
+    capture("porch", settings, list, diary, stop, Progress("porch"), base=Path())
     return {
         "frames": diary.count,
         "message": diary.message,
@@ -124,7 +124,7 @@ def hang() -> dict[str, Any]:
     """Ends this process with status 75, unless something is wrong."""
     stop = threading.Event()
     settings = CameraSettings(source=CAMERA, size="640x480", stall_timeout_s=1.0)
-    capture("porch", settings, [], Freezer(stop), stop, Progress("porch"), base=Path())
+    capture("porch", settings, list, Freezer(stop), stop, Progress("porch"), base=Path())
     return {}
 
 

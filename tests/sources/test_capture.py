@@ -67,7 +67,7 @@ def run(
 ) -> None:
     settings = CameraSettings(source=source, fps=100, stall_timeout_s=1)
     capture(
-        "porch", settings, [], diary, stop, Progress("porch"), base=base, frame_limit=frame_limit
+        "porch", settings, list, diary, stop, Progress("porch"), base=base, frame_limit=frame_limit
     )
 
 
@@ -163,7 +163,7 @@ def test_media_time_rises_on_when_a_file_is_opened_again(tmp_path: Path) -> None
 
     diary = Thief()
     settings = CameraSettings(source=f"file:{path}?loop=true")
-    capture("porch", settings, [], diary, stop, Progress("porch"), base=tmp_path)
+    capture("porch", settings, list, diary, stop, Progress("porch"), base=tmp_path)
     assert "lost" in diary.told
     media_s = [frame.media_s or 0.0 for frame in diary.frames]
     assert media_s == sorted(set(media_s))

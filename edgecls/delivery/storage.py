@@ -1,0 +1,150 @@
+"""The store on the disk; or another one, where the disk cannot take it or the file is damaged.
+
+Whatever happens to the disk, classification goes on: a damaged file is set aside for a new one,
+and what cannot be written is kept in memory until it can. Each of these begins a new epoch.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from edgecls.delivery.numbering import Numbering
+from edgecls.delivery.store import Store
+from edgecls.errors import EdgeclsError
+from edgecls.health import Health
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+REPLACED = "database_replaced"
+DAMAGED = ".damaged"
+RETRY_S = 30.0  # before the disk is tried again
+MAX_REPLACEMENTS = 3  # in one run: a disk that damages every file is no place for one
+
+_BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_OUR_FAULT = (sqlite3.ProgrammingError, sqlite3.InterfaceError)
+
+
+class Storage:
+    """Owned by the delivery thread. `use` gives the store of the moment to whoever needs it."""
+
+    def __init__(self, path: Path | None, health: Health) -> None:
+        """`path` None: in memory, by intention. Raises EdgeclsError when another process has it."""
+        self._path, self._health = path, health
+        self._retry_at = math.inf
+        self._replacements = 0
+        self.in_memory = path is None
+        self._store = Store(None) if path is None else self._opened(path)
+
+    def use(self, action: Callable[[Store], T]) -> T:
+        """What `action` does with the store; where that fails, with the one that replaces it."""
+        while True:
+            try:
+                return action(self._store)
+            except sqlite3.DatabaseError as error:
+                if isinstance(error, _OUR_FAULT) or self.in_memory:
+                    raise
+                self._replace(error)
+
+    @property
+    def retry_at(self) -> float:
+        """When (monotonic) `retry` is to be called; never, while all is well."""
+        return self._retry_at
+
+    def retry(self) -> bool:
+        """Go back to the disk if it can be written again; whether that is so."""
+        if self._path is None or time.monotonic() < self._retry_at:
+            return False
+        try:
+            store = _open(self._path)
+        except sqlite3.DatabaseError:
+            self._retry_at = time.monotonic() + RETRY_S
+            return False
+        try:
+            store.take_over(self._store)
+        except sqlite3.DatabaseError:
+            store.close()
+            self._retry_at = time.monotonic() + RETRY_S
+            return False
+        self._store.close()
+        self._store, self.in_memory, self._retry_at = store, False, math.inf
+        self._health.fault(REPLACED, False)
+        log.info("%s can be written again: events are kept on disk", self._path)
+        return True
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._store.close()
+
+    def _opened(self, path: Path) -> Store:
+        try:
+            return _open(path)
+        except sqlite3.DatabaseError as error:
+            if _code(error) == sqlite3.SQLITE_BUSY:
+                raise EdgeclsError(
+                    f"{path} is in use: another edgecls runs for this device; stop it, or give"
+                    " this one a [device] id of its own"
+                ) from error
+            return self._successor(error, None)
+
+    def _replace(self, error: sqlite3.DatabaseError) -> None:
+        broken = self._store
+        self._store = self._successor(error, broken)
+        broken.close()
+
+    def _successor(self, error: sqlite3.DatabaseError, broken: Store | None) -> Store:
+        """A new file where the old one is damaged, else memory; with what can still be read."""
+        assert self._path is not None
+        self._health.fault(REPLACED, True)
+        self._replacements += 1
+        if _code(error) in _BROKEN and self._replacements <= MAX_REPLACEMENTS:
+            try:
+                _set_aside(self._path)
+                store = _heir(_open(self._path), broken)
+            except (OSError, sqlite3.DatabaseError) as another:
+                error = sqlite3.DatabaseError(f"{error}; and a new one cannot be begun: {another}")
+            else:
+                aside = _aside(self._path).name
+                log.error("%s: %s; set aside as %s and begun anew", self._path, error, aside)
+                return store
+        log.error("%s cannot be used: %s; events are kept in memory", self._path, error)
+        self.in_memory, self._retry_at = True, time.monotonic() + RETRY_S
+        return _heir(Store(None), broken)
+
+
+def _heir(store: Store, broken: Store | None) -> Store:
+    if broken is not None:
+        store.take_over(broken, epoch=Numbering().epoch)
+    return store
+
+
+def _open(path: Path) -> Store:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise sqlite3.OperationalError(str(error)) from error
+    return Store(path)
+
+
+def _set_aside(path: Path) -> None:
+    """One damaged file is kept for those who want to look into it, and its journal."""
+    for part in ("-wal", ""):
+        file = path.with_name(path.name + part)
+        if file.exists():
+            file.replace(_aside(path).with_name(_aside(path).name + part))
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(path.name + DAMAGED)
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code: the extended ones carry it in their low byte."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF

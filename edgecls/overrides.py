@@ -1,0 +1,50 @@
+"""What was set over MQTT, and survives a restart as long as the file does not say something new."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from edgecls.settings import Config, WatchSettings
+
+OVERRIDE = "override"  # the kind of note; its name is WATCH/KEY
+
+
+def overridden(settings: WatchSettings, key: str, value: Any) -> WatchSettings:
+    """A watch with one of its settings set. `key`: enabled, min_score or model."""
+    if key == "min_score":
+        return replace(settings, decision=replace(settings.decision, min_score=value))
+    return replace(settings, **{key: value})
+
+
+def note_of(config: Config, watch: str, key: str, value: Any) -> dict[str, Any] | None:
+    """What is noted of an override; None where it says the same as the file."""
+    in_file = value_in_file(config.watches[watch], key)
+    return None if value == in_file else {"value": value, "file": in_file}
+
+
+def with_overrides(config: Config, notes: Mapping[str, Any]) -> tuple[Config, list[str]]:
+    """The configuration with what was set since, and the names of notes that hold no more: the
+    file's value is another one than the one replaced, or what was set is there no longer."""
+    watches, outdated = dict(config.watches), []
+    for name, note in notes.items():
+        watch, _, key = name.partition("/")
+        if watch in watches and _holds(config, watch, key, note):
+            watches[watch] = overridden(watches[watch], key, note["value"])
+        else:
+            outdated.append(name)
+    return replace(config, watches=watches), outdated
+
+
+def value_in_file(settings: WatchSettings, key: str) -> Any:
+    """What the file says of a setting; None where it says nothing of `min_score`."""
+    return settings.decision.min_score if key == "min_score" else getattr(settings, key)
+
+
+def _holds(config: Config, watch: str, key: str, note: Any) -> bool:
+    match note:
+        case {"value": value, "file": in_file}:
+            same = value_in_file(config.watches[watch], key) == in_file
+            return same and (key != "model" or value in config.models)
+    return False
