@@ -19,7 +19,7 @@ def run(options: argparse.Namespace) -> int:
         waiting = Daemon(config, stopped).run(run_options)
     if waiting:
         sys.stderr.write(
-            f"edgecls run: {waiting} events were not delivered within {options.drain_timeout:g} s; "
-            "see above what the broker said\n"
+            f"edgecls run: {waiting} events were not delivered within {options.drain_timeout:g} s: "
+            "they wait for the next run; see above what the broker said\n"
         )
     return 1 if waiting else 0

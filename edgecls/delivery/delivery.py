@@ -9,36 +9,28 @@ from __future__ import annotations
 
 import logging
 import math
-import queue
 import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from enum import Enum, auto
 from pathlib import Path
 from typing import Any, Protocol
 
 from edgecls.delivery import kept, retained
+from edgecls.delivery.agenda import Agenda, Chore
 from edgecls.delivery.clock import clock_is_synchronised
 from edgecls.delivery.commands import Settable
 from edgecls.delivery.desk import Control, Desk
-from edgecls.delivery.happenings import (
-    Acknowledged,
-    Arrived,
-    Connected,
-    Happening,
-    Line,
-    Lost,
-    Unheard,
-)
+from edgecls.delivery.happenings import Acknowledged, Arrived, Connected, Line, Lost, Unheard
 from edgecls.delivery.homeassistant import HomeAssistant
+from edgecls.delivery.mailbox import Close, Item, Mailbox, Note, Wake
 from edgecls.delivery.outbox import Outbox
-from edgecls.delivery.payloads import OFFLINE, ONLINE, SCHEMA, encode, iso_timestamp
+from edgecls.delivery.payloads import OFFLINE, SCHEMA, encode, iso_timestamp
+from edgecls.delivery.presence import Presence
 from edgecls.delivery.retained import Retained
-from edgecls.delivery.session import CLIENT_ID_TAKEN, Session, pause_s
+from edgecls.delivery.session import Session, pause_s
 from edgecls.delivery.wire import Wire
-from edgecls.domain import Outcome, Pixels
+from edgecls.domain import Outcome
 from edgecls.health import Health
 from edgecls.settings import MqttSettings
 
@@ -73,30 +65,6 @@ class Commanded(Control, Settable, Protocol):
     """Whom commands are for."""
 
 
-class _Wake(Enum):
-    """Something that is published may have changed."""
-
-    HEALTH = auto()
-    DESCRIPTION = auto()
-    PICTURE = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class _Note:
-    kind: str
-    name: str
-    value: Any
-
-
-@dataclass(frozen=True, slots=True)
-class _Close:
-    deadline: float
-    restarting: bool
-
-
-_Item = Outcome | Happening | _Wake | _Note | _Close
-
-
 class Delivery:
     """Publishes what the frame loop finds. Two threads: `run` and `run_network`."""
 
@@ -118,10 +86,9 @@ class Delivery:
         """
         self._topic = f"{settings.base_topic}/{device}"
         self._settings, self._about, self._interval_s = settings, about, interval_s
-        self._inbox: queue.SimpleQueue[_Item] = queue.SimpleQueue()
-        self._newest: dict[str, Outcome] = {}
+        self._mailbox = box = Mailbox()
+        self.publish, self.announce, self.remember = box.publish, box.announce, box.remember
         self._fresh: list[Outcome] = []  # taken out, not shown yet
-        self._pictures: dict[str, Pixels] = {}  # not shown yet, by watch
         self._outbox, self._health = outbox, health
         self._wire = Wire(self._topic, health)
         self._home = HomeAssistant(settings, device, outbox)
@@ -129,43 +96,25 @@ class Delivery:
         self._desk = Desk(
             self._topic, settings, self._wire, settable=commanded, control=commanded, ring=outbox
         )
+        self._presence = Presence(self._topic, health)
         self._epoch = outbox.epoch
-        self._stats_at = self._refreshed_at = time.monotonic()
-        self._retry_at = self._alone_at = self._rediscover_at = math.inf
-        self._closing: _Close | None = None
-        self._foreign_before = False
+        self._agenda = Agenda()
+        self._agenda.plan(Chore.STATS, interval_s)
+        self._agenda.plan(Chore.REFRESH, REFRESH_S)
+        self._stats_at = time.monotonic()
+        self._closing: Close | None = None
         self._closed = threading.Event()
-        self._status, self._info = f"{self._topic}/status", f"{self._topic}/info"
         self._session = Session(
-            settings, f"edgecls-{device}", self._status,
-            base=base, health=health, tell=self._inbox.put, pause=pause,
+            settings, f"edgecls-{device}", self._presence.status,
+            base=base, health=health, tell=self._mailbox.tell, pause=pause,
         )  # fmt: skip
         health.warning(UNSYNCHRONIZED, not clock_is_synchronised())
-        health.listen(lambda: self._inbox.put(_Wake.HEALTH))
-
-    def publish(self, outcome: Outcome) -> None:
-        """Take one frame's outcome: never blocks, never raises."""
-        if outcome.snapshot is not None:  # large: only the newest is kept
-            self._pictures[outcome.watch] = outcome.snapshot
-            outcome = replace(outcome, snapshot=None)
-            self._inbox.put(_Wake.PICTURE)
-        new = outcome.watch not in self._newest
-        self._newest[outcome.watch] = outcome
-        if new or outcome.changed or outcome.events:
-            self._inbox.put(outcome)
+        health.listen(lambda: box.tell(Wake.HEALTH))
 
     @property
     def backlog(self) -> int:
         """How much has been handed over and not been taken up yet."""
-        return self._inbox.qsize()
-
-    def announce(self) -> None:
-        """`info` or `config` may have changed: publish what differs."""
-        self._inbox.put(_Wake.DESCRIPTION)
-
-    def remember(self, kind: str, name: str, value: Any) -> None:
-        """Note something for the next process; None forgets it."""
-        self._inbox.put(_Note(kind, name, value))
+        return len(self._mailbox)
 
     def run_network(self) -> None:
         """Body of the thread "mqtt": ends after `close`."""
@@ -178,11 +127,11 @@ class Delivery:
                 self._take_together()
                 self._outbox.commit()
                 self._show_fresh()
-                self._tick(time.monotonic())
+                self._do_chores()
                 self._send_events()
                 self._show_pictures()
                 self._retained.settle()
-            self._keep(self._newest.values())
+            self._keep(list(self._mailbox.newest.values()))
             self._say_goodbye()
             self._outbox.commit()
         finally:
@@ -203,7 +152,7 @@ class Delivery:
         will, which comes only if nobody is back in time.
         """
         deadline = time.monotonic() + drain_timeout_s
-        self._inbox.put(_Close(deadline, restarting))
+        self._mailbox.tell(Close(deadline, restarting))
         while not self._closed.wait(0.05) and time.monotonic() < deadline + 2 * GOODBYE_S:
             if (
                 hurry is not None
@@ -211,20 +160,12 @@ class Delivery:
                 and deadline > (sooner := time.monotonic() + HURRY_S)
             ):
                 deadline = sooner
-                self._inbox.put(_Close(deadline, restarting))
+                self._mailbox.tell(Close(deadline, restarting))
         return self._outbox.pending
 
-    def _next(self, until: float) -> _Item | None:
-        try:
-            return self._inbox.get(timeout=max(0.0, until - time.monotonic()))
-        except queue.Empty:
-            return None
-
     def _due(self) -> float:
-        times = [self._stats_at + self._interval_s, self._refreshed_at + REFRESH_S]
-        pauses = [self._retry_at, self._alone_at, self._rediscover_at, self._outbox.retry_at]
         closing_at = math.inf if self._closing is None else self._closing.deadline
-        return min(*times, *pauses, closing_at)
+        return min(self._agenda.next_at, self._outbox.retry_at, closing_at)
 
     def _drained(self) -> bool:
         if self._closing is None:
@@ -233,16 +174,16 @@ class Delivery:
 
     def _take_together(self) -> None:
         """Wait for something to happen; take what else has happened, to be committed at once."""
-        item = self._next(self._due())
+        item = self._mailbox.take(self._due())
         for _ in range(TOGETHER):
             if item is None:
                 return
             self._take(item)
-            item = self._next(0.0)
+            item = self._mailbox.take(0.0)
         if item is not None:
             self._take(item)
 
-    def _take(self, item: _Item) -> None:
+    def _take(self, item: Item) -> None:
         match item:
             case Outcome():
                 for event in item.events:
@@ -252,7 +193,7 @@ class Delivery:
             case Connected(line):
                 self._connected(line)
             case Lost(line) if line is self._wire.line:
-                self._alone_at = math.inf
+                self._agenda.cancel(Chore.BE_ALONE)
                 self._wire.lost()
                 self._outbox.take_back()
             case Acknowledged() if item.line is self._wire.line:
@@ -261,81 +202,62 @@ class Delivery:
                 self._wire.unheard(item)
             case Arrived(line) if line is self._wire.line:
                 self._arrived(item)
-            case _Note(kind, name, value):
+            case Note(kind, name, value):
                 self._outbox.note(kind, name, value)
-            case _Wake.HEALTH:
+            case Wake.HEALTH:
                 self._retained.report_health()
-            case _Wake.DESCRIPTION:
+            case Wake.DESCRIPTION:
                 self._retained.describe()
-            case _Close():
+            case Close():
                 self._closing = item
 
     def _connected(self, line: Line) -> None:
-        self._alone_at = time.monotonic() + ALONE_S
+        self._agenda.plan(Chore.BE_ALONE, ALONE_S)
         self._wire.connected(line)
-        line.subscribe(self._info, 1)  # before ours goes out: what it said meanwhile
+        self._presence.listen_before(line)
         self._retained.announce()
-        line.subscribe(self._status, 1)
-        if "set" in self._settings.commands:
-            line.subscribe(f"{self._topic}/+/set/+", 1, newly_published_only=True)
-        if set(self._settings.commands) - {"set"}:
-            line.subscribe(f"{self._topic}/request/+", 0, newly_published_only=True)
+        self._presence.listen_after(line)
+        self._desk.open(line)
         if self._home.wanted:
             line.subscribe(self._home.birth_topic, 0)
 
     def _arrived(self, message: Arrived) -> None:
-        if message.topic == self._status:
-            # An older will, or somebody's word: we know better.
-            if message.payload == OFFLINE and self._closing is None:
-                self._retained.say_online()
-        elif message.topic == self._info:
-            # Mosquitto before 2.0.15, and MQTT 3.1.1, do not say why they closed it.
-            if self._wire.connects > 1:
-                self._note_epoch(message.payload)
-        elif message.topic == self._home.birth_topic:
-            if message.payload == ONLINE:
-                self._rediscover_at = time.monotonic() + random.uniform(0, BIRTH_S)
-        elif self._closing is None:
+        self._presence.note_info(message, self._epoch)
+        if self._closing is not None:
+            return
+        if self._presence.is_told_offline(message):  # an older will, or somebody's word
+            self._retained.say_online()
+        elif self._home.is_birth(message):
+            self._agenda.plan(Chore.REDISCOVER, random.uniform(0, BIRTH_S))
+        else:
             self._desk.take(message)
 
-    def _note_epoch(self, info: bytes) -> None:
-        """Somebody else's `info` after each of two connects: they have our client id.
-
-        Once is not enough: a broker that lost its memory in a power cut has an old one of ours.
-        """
-        foreign = self._epoch.encode() not in info
-        if foreign and self._foreign_before:
-            self._health.fault(CLIENT_ID_TAKEN, True)
-            log.warning("another client uses our client id: is there a second [device] id like it?")
-        self._foreign_before = foreign
-
-    def _tick(self, now: float) -> None:
-        if now >= self._stats_at + self._interval_s:
-            self._publish_stats(now - self._stats_at)
-            self._stats_at = now
-        if now >= self._refreshed_at + REFRESH_S:
-            self._refreshed_at = now
-            self._refresh()
-        if now >= self._retry_at:
-            self._outbox.take_back_refused()
-            self._retry_at = math.inf
-        if now >= self._alone_at:
-            self._health.fault(CLIENT_ID_TAKEN, False)
-            self._alone_at = math.inf
-        if now >= self._rediscover_at:
-            self._rediscover_at = math.inf
-            self._retained.rediscover()
-        if now >= self._outbox.retry_at:
+    def _do_chores(self) -> None:
+        for chore in self._agenda.take_due():
+            match chore:
+                case Chore.STATS:
+                    self._publish_stats()
+                case Chore.REFRESH:
+                    self._refresh()
+                case Chore.SEND_REFUSED:
+                    self._outbox.take_back_refused()
+                case Chore.BE_ALONE:
+                    self._presence.be_alone()
+                case Chore.REDISCOVER:
+                    self._retained.rediscover()
+        if time.monotonic() >= self._outbox.retry_at:
             self._outbox.retry()
         if self._epoch != self._outbox.epoch:
             self._epoch = self._outbox.epoch
             self._retained.describe()
 
     def _refresh(self) -> None:
-        self._retained.refresh(self._newest)
+        self._agenda.plan(Chore.REFRESH, REFRESH_S)
+        self._retained.refresh(self._mailbox.newest)
         self._health.warning(UNSYNCHRONIZED, not clock_is_synchronised())
         # How long they have lasted is lost with the process otherwise.
-        self._keep(each for each in self._newest.values() if each.state.label is not None)
+        newest = list(self._mailbox.newest.values())
+        self._keep(each for each in newest if each.state.label is not None)
         self._outbox.commit()
 
     def _keep(self, outcomes: Iterable[Outcome]) -> None:
@@ -350,8 +272,8 @@ class Delivery:
 
     def _show_pictures(self) -> None:
         """After the events, which they must not hold up."""
-        while self._pictures:
-            self._retained.show_snapshot(*self._pictures.popitem())
+        while self._mailbox.pictures:
+            self._retained.show_snapshot(*self._mailbox.pictures.popitem())
 
     def _send_events(self) -> None:
         while self._wire.line is not None and (entry := self._outbox.next()) is not None:
@@ -365,11 +287,14 @@ class Delivery:
         self._wire.acknowledged(item)
         if item.refusal is not None:
             if self._outbox.refused(item.mid):
-                self._retry_at = time.monotonic() + REFUSED_PAUSE_S
+                self._agenda.plan(Chore.SEND_REFUSED, REFUSED_PAUSE_S)
         elif (entry := self._outbox.acknowledged(item.mid)) is not None:
             self._about.acknowledged(entry.stamp.elapsed_s() * 1000)
 
-    def _publish_stats(self, elapsed_s: float) -> None:
+    def _publish_stats(self) -> None:
+        self._agenda.plan(Chore.STATS, self._interval_s)
+        now = time.monotonic()
+        elapsed_s, self._stats_at = now - self._stats_at, now
         payload = {
             "schema": SCHEMA,
             "ts": iso_timestamp(time.time()),
@@ -387,11 +312,10 @@ class Delivery:
         deadline = time.monotonic() + GOODBYE_S
         # What is unread when we disconnect resets the connection, and that brings the will.
         while self._wire.line is not None and not (echoed and self._wire.idle):
-            if (item := self._next(deadline)) is None:
+            if (item := self._mailbox.take(deadline)) is None:
                 return
             self._take(item)
-            if isinstance(item, Arrived) and item.topic == self._status:
-                echoed = echoed or item.payload == OFFLINE
+            echoed = echoed or (isinstance(item, Arrived) and self._presence.is_told_offline(item))
             if self._wire.idle:
                 # Amqtt acknowledges first, and forgets what is under way when we disconnect.
                 deadline = min(deadline, time.monotonic() + ECHO_S)

@@ -26,7 +26,7 @@ from edgecls.delivery.commands import (
     parse_watch,
     transaction_of,
 )
-from edgecls.delivery.happenings import Arrived
+from edgecls.delivery.happenings import Arrived, Line
 from edgecls.delivery.payloads import Payload, encode
 from edgecls.delivery.wire import Wire
 from edgecls.settings import MqttSettings
@@ -95,6 +95,13 @@ class Desk:
         self._complaints = Bucket(5, 0.1, now_s)
         self._too_many_s = -math.inf
         self._replays: list[int] = []  # numbers of answers
+
+    def open(self, line: Line) -> None:
+        """Hear what may be commanded at all."""
+        if "set" in self.settings.commands:
+            line.subscribe(f"{self._base}/+/set/+", 1, newly_published_only=True)
+        if set(self.settings.commands) - {"set"}:
+            line.subscribe(f"{self._base}/request/+", 0, newly_published_only=True)
 
     def take(self, message: Arrived) -> None:
         """Obey, answer, refuse or ignore: never blocks, never raises for what is in a message."""

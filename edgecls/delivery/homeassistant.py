@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from edgecls.delivery.discovery import DeviceCard, components, discovery_payload, discovery_topic
+from edgecls.delivery.happenings import Arrived
 from edgecls.delivery.outbox import Outbox
-from edgecls.delivery.payloads import encode
+from edgecls.delivery.payloads import ONLINE, encode
 from edgecls.settings import MqttSettings
 
 _COMPONENTS = "component"  # what the outbox notes for us: key -> platform
@@ -19,6 +20,10 @@ class HomeAssistant:
         self.topic = discovery_topic(settings.discovery_prefix, device)
         self.birth_topic = f"{settings.discovery_prefix}/status"
         self._outbox = outbox
+
+    def is_birth(self, message: Arrived) -> bool:
+        """Whether Home Assistant says that it has started."""
+        return message.topic == self.birth_topic and message.payload == ONLINE
 
     def announcement(self, card: DeviceCard) -> bytes:
         """The discovery payload.

@@ -55,7 +55,9 @@ class Outbox:
 
     def retry(self) -> None:
         """Go back to a disk that can be written again."""
-        if not self._under_way and not self._refused:  # those are known by their ids
+        if self._under_way or self._refused:  # those are known by their ids
+            self._storage.put_off()
+        else:
             self._storage.retry()
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ import math
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,6 +27,7 @@ T = TypeVar("T")
 REPLACED = "database_replaced"
 DAMAGED = ".damaged"
 RETRY_S = 30.0  # before the disk is tried again
+PUT_OFF_S = 1.0  # while events are on their way
 MAX_REPLACEMENTS = 3  # in one run: a disk that damages every file is no place for one
 
 _BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -58,26 +60,23 @@ class Storage:
         """When (monotonic) `retry` is to be called; never, while all is well."""
         return self._retry_at
 
-    def retry(self) -> bool:
-        """Go back to the disk if it can be written again; whether that is so."""
-        if self._path is None or time.monotonic() < self._retry_at:
-            return False
-        try:
+    def put_off(self) -> None:
+        """Not now."""
+        self._retry_at = time.monotonic() + PUT_OFF_S
+
+    def retry(self) -> None:
+        """Go back to the disk if it can be written again."""
+        assert self._path is not None
+        self._retry_at = time.monotonic() + RETRY_S
+        with suppress(sqlite3.DatabaseError), ExitStack() as undo:
             store = _open(self._path)
-        except sqlite3.DatabaseError:
-            self._retry_at = time.monotonic() + RETRY_S
-            return False
-        try:
+            undo.callback(store.close)
             store.take_over(self._store)
-        except sqlite3.DatabaseError:
-            store.close()
-            self._retry_at = time.monotonic() + RETRY_S
-            return False
-        self._store.close()
-        self._store, self.in_memory, self._retry_at = store, False, math.inf
-        self._health.fault(REPLACED, False)
-        log.info("%s can be written again: events are kept on disk", self._path)
-        return True
+            undo.pop_all()
+            self._store.close()
+            self._store, self.in_memory, self._retry_at = store, False, math.inf
+            self._health.fault(REPLACED, False)
+            log.info("%s can be written again: events are kept on disk", self._path)
 
     def close(self) -> None:
         """Let go of the file."""
