@@ -41,6 +41,7 @@ bench: $(VENV)/ready
 	@tests/need-mosquitto
 	$(BIN)/python -m tests.benchmarks.classify
 	$(BIN)/python -m tests.benchmarks.daemon
+	$(BIN)/python -m tests.benchmarks.events
 	$(BIN)/python -m tests.benchmarks.accuracy
 
 clean:

@@ -153,13 +153,16 @@ def _label_entities(
 
 
 def _settings_entities(card: DeviceCard, watch: WatchCard) -> dict[str, Payload]:
+    def value(key: str) -> str:
+        return f"value_json.watches.get('{watch.name}',{{}}).get('{key}')"
+
     def setting(key: str, name: str, icon: str) -> Payload:
         return {
             "name": f"{_spoken(watch.name)} {name}",
             "ic": icon,
             "ent_cat": "config",
             "stat_t": f"{card.base}/config",
-            "val_tpl": f"{{{{ value_json.watches.get('{watch.name}',{{}}).get('{key}') }}}}",
+            "val_tpl": f"{{{{ {value(key)} }}}}",
             "cmd_t": f"{card.base}/{watch.name}/set/{key}",
         }
 
@@ -180,6 +183,9 @@ def _settings_entities(card: DeviceCard, watch: WatchCard) -> dict[str, Payload]
     if len(watch.models) > 1:
         entities["select.model"] = {
             **setting("model", "model", "mdi:brain"),
+            # A watch may have begun with a model that has no table, and cannot be set.
+            "val_tpl": f"{{% set m={value('model')} %}}"
+            "{{ m if m in this.attributes.get('options',[]) else none }}",
             "ops": list(watch.models),
         }
     return entities

@@ -71,6 +71,8 @@ class Storage:
         with suppress(sqlite3.DatabaseError), ExitStack() as undo:
             store = _open(self._path)
             undo.callback(store.close)
+            if store.damage is not None:
+                raise store.damage
             store.take_over(self._store)
             undo.pop_all()
             self._store.close()
@@ -84,7 +86,7 @@ class Storage:
 
     def _opened(self, path: Path) -> Store:
         try:
-            return _open(path)
+            store = _open(path)
         except sqlite3.DatabaseError as error:
             if _code(error) == sqlite3.SQLITE_BUSY:
                 raise EdgeclsError(
@@ -92,6 +94,11 @@ class Storage:
                     " this one a [device] id of its own"
                 ) from error
             return self._successor(error, None)
+        if store.damage is None:
+            return store
+        successor = self._successor(store.damage, store)
+        store.close()
+        return successor
 
     def _replace(self, error: sqlite3.DatabaseError) -> None:
         broken = self._store

@@ -90,11 +90,16 @@ class Store:
             with self._transaction():  # takes the lock, for as long as we live
                 for statement in _SCHEMA.split(";"):
                     self._db.execute(statement)
-            self.numbering = self._read_numbering()
-            self.count, self.pending, self.last_id = self._counts()
         except sqlite3.Error:
             self._db.close()
             raise
+        self.numbering, self.count, self.pending, self.last_id = Numbering(), 0, 0, 0
+        self.damage: sqlite3.DatabaseError | None = None  # what can be read can be taken over
+        try:
+            self.numbering = self._read_numbering()
+            self.count, self.pending, self.last_id = self._counts()
+        except sqlite3.DatabaseError as error:
+            self.damage = error
 
     def close(self) -> None:
         """Let go of the file."""
@@ -162,18 +167,18 @@ class Store:
                 ours = "DELETE FROM events WHERE acked = 0 AND id <= ?"
                 self._db.execute(ours, (other._inherited_to,))
                 self._db.execute("DELETE FROM notes")
-            for id_, *row in other._readable(f"SELECT {_COLUMNS} FROM events {which}", 5):
+            rows = other._readable(f"SELECT {_COLUMNS} FROM events {which} ORDER BY id", 5)
+            for id_, *row in rows:
                 moved = id_ if id_ <= other._inherited_to else id_ + shift
                 values = (moved, *row)
                 self._db.execute(f"INSERT OR REPLACE INTO events VALUES ({'?,' * 9}?)", values)
-            for row in other._readable("SELECT kind, name, value FROM notes", 2):
+            for row in other._readable("SELECT kind, name, value FROM notes ORDER BY kind", 2):
                 self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", row)
             self._put({("numbering", "now"): _written(numbering)})
             counts = self._counts()
         self.numbering = numbering
         self.count, self.pending, last_id = counts
-        self._inherited_to = other.last_id + shift
-        self.last_id = max(last_id, self._inherited_to)
+        self.last_id = self._inherited_to = max(last_id, other.last_id + shift)
 
     def _counts(self) -> tuple[int, int, int]:
         """All events, those that wait, and the last id."""
@@ -206,18 +211,23 @@ class Store:
             yield Entry(id_, watch, _parsed(body), Stamp(*stamp))
 
     def _readable(self, query: str, json_at: int) -> Iterator[list[Any]]:
-        """The rows of a query, as far as the database can be read, and the JSON in them."""
-        try:
-            for row in self._db.execute(query):
-                with suppress(ValueError):
-                    json.loads(row[json_at])
-                    yield list(row)
-        except sqlite3.DatabaseError:
+        """The rows of a query, if there is JSON in them: up to where the database cannot be read,
+        and then from the other end."""
+        for direction in ("ASC", "DESC"):
+            try:
+                for row in self._db.execute(f"{query} {direction}"):
+                    with suppress(ValueError):
+                        json.loads(row[json_at])
+                        yield list(row)
+            except sqlite3.DatabaseError:
+                continue
             return
 
     def _read_numbering(self) -> Numbering:
-        now = self.notes("numbering").get("now", {})
-        return Numbering(now.get("epoch"), now.get("seq", 0), now.get("starts"))
+        match self.notes("numbering").get("now"):
+            case {"epoch": str(epoch), "seq": int(seq), "starts": dict(starts)}:
+                return Numbering(epoch, seq, starts)
+        return Numbering()
 
     def _max_pages(self, bounds: OutboxSettings) -> int:
         return bounds.max_mb * 1_000_000 // self._pragma("page_size")

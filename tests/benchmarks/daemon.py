@@ -74,7 +74,7 @@ def bare_loop(model: str, decoder: str) -> float:
 
 def daemon_loop(model: str, mqtt: str) -> float:
     """Frames per second of the daemon, from its first thread to its last event."""
-    daemon = Daemon(parse(config(model, mqtt=mqtt), PROJECT), threading.Event())
+    daemon = Daemon(parse(config(model, mqtt=mqtt), PROJECT), threading.Event(), remembers=False)
     began_s = time.perf_counter()
     daemon.run(RunOptions(frames=FRAMES[model]))
     return FRAMES[model] / (time.perf_counter() - began_s)

@@ -67,11 +67,11 @@ class House:
     restarts: list[int] = field(default_factory=list)  # answers that were out before
     snapshots: list[str] = field(default_factory=list)
 
-    def watches(self) -> list[str]:
-        return self.names
+    def watches(self) -> set[str]:
+        return set(self.names)
 
-    def models(self) -> list[str]:
-        return ["small", "large"]
+    def models(self) -> set[str]:
+        return {"small", "large"}
 
     def apply(self, setting: Setting) -> None:
         self.settings.append(setting)

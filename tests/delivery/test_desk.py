@@ -133,7 +133,7 @@ def test_collect_is_of_a_later_version() -> None:
     [
         (b"", "the payload must be a JSON object, {} at least", None),
         (b'{"transaction":', "the payload must be a JSON object, {} at least", None),
-        (b'{"transaction":"t","epoch":1}', '"epoch" must be the epoch of an event, as a string', "t"),
+        (b'{"transaction":7,"epoch":1}', '"epoch" must be the epoch of an event, as a string', 7),
         (b'{"transaction":"t","limit":0}', '"limit" must be a whole number from 1 to 1000', "t"),
         (b" " * 70_000, "the payload must have at most 4096 bytes", None),
     ],
