@@ -6,11 +6,11 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from edgecls import pipeline
 from edgecls.assembly import Assembler, unheeded, views_of
@@ -21,13 +21,19 @@ from edgecls.errors import ConfigError, ModelError, RestartAsked, SourceLost
 from edgecls.health import Health
 from edgecls.pipeline import Publisher
 from edgecls.progress import Progress
-from edgecls.resume import Resumed, as_set, forget_what_was_set, resume
+from edgecls.resume import (
+    STALLED,
+    Resumed,
+    as_set,
+    forget_what_was_set,
+    resume,
+)
 from edgecls.settings import Config, MqttSettings
 from edgecls.sources import is_live, silence_s
 from edgecls.sources.capture import capture
 from edgecls.stats import Stats
 from edgecls.threads import Threads, supervise
-from edgecls.turns import Turns, WatchTurn
+from edgecls.turns import Turns, WatchTurn, stalled_reason
 
 if TYPE_CHECKING:
     from edgecls.delivery.outbox import Outbox
@@ -41,6 +47,8 @@ _JOIN_S = 2.0  # for a camera to close; one that hangs is left to the end of the
 
 class Messenger(Publisher, Protocol):
     """Takes outcomes where they belong, and says how many events are left when it closes."""
+
+    def remember(self, kind: str, name: str, value: Any) -> None: ...
 
     def close(
         self,
@@ -68,6 +76,9 @@ class Silence:
 
     def publish(self, outcome: Outcome) -> None:
         """Nothing: the onlooker sees it."""
+
+    def remember(self, *_: object) -> None:
+        """Nothing is remembered."""
 
     def close(self, *_: object, **__: object) -> int:
         """Nothing waits."""
@@ -123,7 +134,7 @@ class Daemon:
             resumed = self._resume()
             messenger = self._messenger(options, stack)
             publisher = messenger if options.onlooker is None else Tee(messenger, options.onlooker)
-            marks = [progress, *self._start_cameras(options)]
+            marks = [progress, *self._start_cameras(options, resumed.stalled)]
             self.threads.start("supervisor", partial(supervise, marks, self.finished))
             orderly = False
             try:
@@ -135,6 +146,7 @@ class Daemon:
                 self._end_unseen(publisher, resumed.unseen_s)
                 raise
             finally:
+                self._remember_stalled(messenger)
                 # Cameras are closed after the farewell: a frozen one may take the process along.
                 drain_s = options.drain_timeout_s if orderly else _HASTE_S
                 left = messenger.close(drain_s, self.stopped, restarting=not orderly)
@@ -195,7 +207,13 @@ class Daemon:
                 moment = self.turns.moment(watch.camera)
                 publisher.publish(watch.decider.gone(EndReason.CAMERA_STALLED, moment))
 
-    def _start_cameras(self, options: RunOptions) -> list[Progress]:
+    def _remember_stalled(self, messenger: Messenger) -> None:
+        """Started again because of a camera, we must not say that all is well until it is."""
+        for name, inbox in self.turns.inboxes.items():
+            self.health.fault(stalled_reason(name), inbox.silent)
+            messenger.remember(STALLED, name, inbox.silent or None)
+
+    def _start_cameras(self, options: RunOptions, stalled: Collection[str]) -> list[Progress]:
         marks = []
         for name in self.cameras:
             settings = self.config.cameras[name]
@@ -204,6 +222,7 @@ class Daemon:
                 live=is_live(settings),
                 stall_timeout_s=settings.stall_timeout_s,
                 patience_s=silence_s(settings),
+                stalled=name in stalled,
             )
             mark = Progress(f"camera {name}")
             marks.append(mark)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from edgecls.assembly import AssembledWatch
@@ -16,6 +16,8 @@ from edgecls.overrides import OVERRIDE, with_overrides
 from edgecls.settings import Config
 from edgecls.sources import has_media_time
 
+STALLED = "stalled"  # the kind of note; its name is the camera
+
 log = logging.getLogger(__name__)
 
 
@@ -24,6 +26,7 @@ class Resumed:
     """What became of the states that were left."""
 
     farewells: list[Outcome] = field(default_factory=list)  # of what is not there any more
+    stalled: Collection[str] = ()  # cameras that gave nothing when the last process ended
     unseen_s: dict[str, float] = field(default_factory=dict)  # since anybody looked, per watch
 
 
@@ -44,7 +47,7 @@ def forget_what_was_set(outbox: Outbox) -> None:
 
 def resume(config: Config, watches: Mapping[str, AssembledWatch], outbox: Outbox) -> Resumed:
     """Have the deciders go on with the states that were left."""
-    resumed = Resumed()
+    resumed = Resumed(stalled=outbox.notes(STALLED).keys())
     for name, note in outbox.notes(KEPT).items():
         left = read(note)
         if left is None:

@@ -22,6 +22,11 @@ _BACKLOG = 3  # frames that a finite source may be ahead, so that decoding and i
 _WAIT_S = 0.1  # how late a stop or a stall may be noticed
 
 
+def stalled_reason(camera: str) -> str:
+    """How `health` calls it."""
+    return f"camera_stalled:{camera}"
+
+
 class Turn(NamedTuple):
     """A watch and the frame it looks at; or, when nobody looks any more, why (`gone`)."""
 
@@ -74,8 +79,15 @@ class Inbox:
         self.over = False  # no frame will come any more
         self.told_over = False
 
+    @property
+    def silent(self) -> bool:
+        """Whether it gives nothing at present, as far as one can know by now."""
+        return self.stalled or (self.failure is not None and self.newest is None)
+
     def is_stalled(self, now_ns: int) -> bool:
-        """Whether nothing has come for too long."""
+        """Whether nothing has come for too long: also since before we were started."""
+        if self.stalled and self.newest is None and not self.over:
+            return True
         limit_s = self._patience_s if self.failure is None else self._stall_timeout_s
         silent = not self.frames and not self.over
         return silent and now_ns - self.progress_ns >= limit_s * 1e9
@@ -138,16 +150,25 @@ class Turns:
     _errands: deque[Callable[[], None]] = field(default_factory=deque)
 
     def inbox(
-        self, camera: str, *, live: bool, stall_timeout_s: float, patience_s: float | None = None
+        self,
+        camera: str,
+        *,
+        live: bool,
+        stall_timeout_s: float,
+        patience_s: float | None = None,
+        stalled: bool = False,
     ) -> Inbox:
         """A new inbox for a camera, before its thread starts.
 
         Silence of `patience_s` (default: `stall_timeout_s`) is a stall as long as the source is
-        open; once it is lost, `stall_timeout_s` counts.
+        open; once it is lost, `stall_timeout_s` counts. One that has been `stalled` since before
+        our start is so until its first frame.
         """
         patience_s = stall_timeout_s if patience_s is None else patience_s
-        self.inboxes[camera] = Inbox(camera, live, self, stall_timeout_s, patience_s)
-        return self.inboxes[camera]
+        inbox = self.inboxes[camera] = Inbox(camera, live, self, stall_timeout_s, patience_s)
+        inbox.stalled = stalled
+        self.health.fault(stalled_reason(camera), stalled)
+        return inbox
 
     def soon(self, errand: Callable[[], None]) -> None:
         """Have something done between two turns, by the thread that takes them."""
@@ -236,7 +257,7 @@ class Turns:
             stalled = inbox.is_stalled(now_ns)
             if stalled != inbox.stalled:
                 inbox.stalled = stalled
-                self.health.fault(f"camera_stalled:{inbox.camera}", stalled)
+                self.health.fault(stalled_reason(inbox.camera), stalled)
                 if stalled:
                     self._nobody_looks(inbox, EndReason.CAMERA_STALLED)
             if inbox.over and not inbox.frames and not inbox.told_over:
