@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from edgecls import pipeline
 from edgecls.assembly import Assembler, unheeded, views_of
@@ -19,6 +19,7 @@ from edgecls.device import device_id, state_dir
 from edgecls.domain import EndReason, Outcome
 from edgecls.errors import ConfigError, ModelError, RestartAsked, SourceLost
 from edgecls.health import Health
+from edgecls.messengers import Messenger, Silence, Tee
 from edgecls.pipeline import Publisher
 from edgecls.progress import Progress
 from edgecls.resume import (
@@ -43,46 +44,6 @@ log = logging.getLogger(__name__)
 EMBEDDED_URL = "embedded:"
 _HASTE_S = 2.0  # for what is under way when we shall be started again: the rest is on disk
 _JOIN_S = 2.0  # for a camera to close; one that hangs is left to the end of the process
-
-
-class Messenger(Publisher, Protocol):
-    """Takes outcomes where they belong, and says how many events are left when it closes."""
-
-    def remember(self, kind: str, name: str, value: Any) -> None: ...
-
-    def close(
-        self,
-        drain_timeout_s: float,
-        hurry: threading.Event | None = None,
-        *,
-        restarting: bool = False,
-    ) -> int: ...
-
-
-class Tee:
-    """Two publishers as one."""
-
-    def __init__(self, first: Publisher, second: Publisher) -> None:
-        self._first, self._second = first, second
-
-    def publish(self, outcome: Outcome) -> None:
-        """Pass the outcome on to both."""
-        self._first.publish(outcome)
-        self._second.publish(outcome)
-
-
-class Silence:
-    """The messenger of someone who only looks."""
-
-    def publish(self, outcome: Outcome) -> None:
-        """Nothing: the onlooker sees it."""
-
-    def remember(self, *_: object) -> None:
-        """Nothing is remembered."""
-
-    def close(self, *_: object, **__: object) -> int:
-        """Nothing waits."""
-        return 0
 
 
 @dataclass(frozen=True, slots=True)
