@@ -69,7 +69,9 @@ class Control:
         self._in_file, self._running, self._assembler = in_file, running, assembler
         self._turns, self._threads = turns, threads
         self._assembling = threading.Lock()
-        self._newest_model: dict[str, Setting] = {}
+        self._lock = threading.Lock()
+        self._models: dict[str, Setting] = {}  # to be loaded: the newest per watch
+        self._loading = False
         self._memory: Memory | None = None
         self._publisher: Publisher | None = None
         self.restart = stop
@@ -88,8 +90,8 @@ class Control:
 
     def snapshot(self, watch: str) -> str | None:
         """Have the next frame's snapshot published; a sentence where that is not possible."""
-        assembled = self._running.watches[watch]
-        if not assembled.settings.snapshot:
+        assembled = self._running.watches.get(watch)
+        if assembled is None or not assembled.settings.snapshot:
             return f"snapshot = true is not set in [watches.{watch}]"
         if not assembled.settings.enabled:
             return f"the watch {watch} is not enabled"
@@ -104,8 +106,12 @@ class Control:
             case "min_score":
                 self._turns.soon(partial(self._reconfigure, setting))
             case "model":
-                self._newest_model[setting.watch] = setting
-                self._threads.start("model", partial(self._load_model, setting))
+                with self._lock:
+                    self._models[setting.watch] = setting
+                    if self._loading:
+                        return
+                    self._loading = True
+                self._threads.start("model", self._load_models)
 
     def _enable(self, setting: Setting) -> None:
         watch, enabled = self._running.watches[setting.watch], bool(setting.value)
@@ -128,32 +134,46 @@ class Control:
         else:
             self._done(setting)
 
-    def _load_model(self, setting: Setting) -> None:
-        """In a thread of its own: loading takes longer than a frame may."""
-        wanted = self._wanted(setting)
-        try:
-            with self._assembling:
-                watch = self._assembler.watch(setting.watch, wanted)
-        except EdgeclsError as error:
-            self._refuse(setting, error)
-        else:
-            self._turns.soon(partial(self._change_model, setting, wanted, watch))
+    def _load_models(self) -> None:
+        """In a thread of its own, until none is wanted: loading takes longer than a frame may."""
+        while (setting := self._next_model()) is not None:
+            wanted = self._wanted(setting)
+            try:
+                with self._assembling:
+                    watch = self._assembler.watch(setting.watch, wanted)
+            except EdgeclsError as error:
+                self._refuse(setting, error)
+            else:
+                self._turns.soon(partial(self._change_model, setting, wanted, watch))
+
+    def _next_model(self) -> Setting | None:
+        with self._lock:
+            self._loading = bool(self._models)
+            return self._models.popitem()[1] if self._models else None
 
     def _change_model(self, setting: Setting, wanted: WatchSettings, watch: AssembledWatch) -> None:
-        if self._newest_model[setting.watch] is not setting:
-            return  # another model was asked for meanwhile
+        if setting.watch in self._models:
+            return  # another one was asked for meanwhile
         if wanted != self._wanted(setting):  # or something else was set
-            self._threads.start("model", partial(self._load_model, setting))
+            self.apply(setting)
             return
         before = self._running.watches[setting.watch]
         if before.model != watch.model:
             self._end(setting.watch, before, EndReason.MODEL_CHANGED)
             self._running.put(setting.watch, watch)
-            with self._assembling:
-                self._assembler.forget_unused(self._running.watches.values())
+            self._forget_unused()
             if scales_for_views(self._running.config.cameras[watch.camera]):
                 self._running.reopen[watch.camera].set()
         self._done(setting)
+
+    def _forget_unused(self) -> None:
+        if self._assembling.acquire(
+            blocking=False
+        ):  # else after the load
+            try:
+                self._assembler.forget_unused(self._running.watches.values())
+            finally:
+                self._assembling.release()
 
     def _wanted(self, setting: Setting) -> WatchSettings:
         settings = self._running.config.watches[setting.watch]

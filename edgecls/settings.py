@@ -236,7 +236,9 @@ class MqttSettings:
         ["set", "ping", "replay", "restart"],
         choices=("set", "ping", "replay", "restart", "snapshot", "collect"),
     )
-    response_prefixes: Sequence[str] = key("where MQTT 5 response topics may lie", [])
+    response_prefixes: Sequence[str] = key(
+        "where MQTT 5 response topics may lie", [], pattern=TOPIC, says=_TOPIC
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
