@@ -167,9 +167,7 @@ class Control:
         self._done(setting)
 
     def _forget_unused(self) -> None:
-        if self._assembling.acquire(
-            blocking=False
-        ):  # else after the load
+        if self._assembling.acquire(blocking=False):  # else after the load
             try:
                 self._assembler.forget_unused(self._running.watches.values())
             finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import signal
 import threading
 import time
@@ -29,11 +30,13 @@ from edgecls.resume import (
     forget_what_was_set,
     resume,
 )
-from edgecls.settings import Config, MqttSettings
-from edgecls.sources import is_live, silence_s
+from edgecls.service.notify import Notifier
+from edgecls.settings import CameraSettings, Config, MqttSettings
+from edgecls.sources import has_media_time, is_live, silence_s
 from edgecls.sources.capture import capture
 from edgecls.stats import Stats
-from edgecls.threads import Threads, supervise
+from edgecls.supervisor import Supervisor
+from edgecls.threads import Threads
 from edgecls.turns import Turns, WatchTurn, stalled_reason
 
 if TYPE_CHECKING:
@@ -43,6 +46,8 @@ log = logging.getLogger(__name__)
 
 EMBEDDED_URL = "embedded:"
 _HASTE_S = 2.0  # for what is under way when we shall be started again: the rest is on disk
+_LOOP_SILENCE_S = 20.0
+_CAMERA_SILENCE_S = 90.0  # a lost one is tried again after 60 s at most
 _JOIN_S = 2.0  # for a camera to close; one that hangs is left to the end of the process
 
 
@@ -67,6 +72,7 @@ class Daemon:
         self.device = device_id(config.device)
         self.state_dir = state_dir(config.device, config.base)
         self.health = Health()
+        self.notifier = Notifier.from_environment()
         self.outbox = self._open_outbox(remembers=remembers)
         self.assembler = Assembler(config, self.state_dir, self.health)
         self.running = self._assemble()
@@ -81,32 +87,38 @@ class Daemon:
             name: WatchTurn(watch.camera, watch.settings.max_fps, watch.settings.enabled)
             for name, watch in self.watches.items()
         }
-        self.turns = Turns(turns, self.stats, self.health, stopped)
+        self.progress = Progress("the frame loop")
+        self.turns = Turns(turns, self.stats, self.health, stopped, progress=self.progress)
 
     def run(self, options: RunOptions) -> int:
         """Serve until stopped, or until the end of `options` or of every source.
 
         Returns how many events could not be delivered in time. Raises EdgeclsError.
         """
-        progress = Progress("inference")
         with ExitStack() as stack:
             stack.enter_context(_stopping_after(options.seconds, self.stopped))
             stack.callback(self.finished.set)
             resumed = self._resume()
             messenger = self._messenger(options, stack)
             publisher = messenger if options.onlooker is None else Tee(messenger, options.onlooker)
-            marks = [progress, *self._start_cameras(options, resumed.stalled)]
-            self.threads.start("supervisor", partial(supervise, marks, self.finished))
+            marks = self._start_cameras(options, resumed.stalled)
+            self._supervise([*marks, messenger.progress, self.progress], messenger)
+            if publisher is messenger and self.outbox is not None:
+                self.progress.expect(_LOOP_SILENCE_S)  # nobody but us can hold it up
             orderly = False
             try:
                 self._announce_absent(publisher, resumed.farewells)
-                pipeline.run(self.turns, self.running.looks, publisher, self.stats, progress)
+                pipeline.run(
+                    self.turns, self.running.looks, publisher, self.stats, self.turns.progress
+                )
                 self.threads.raise_failure()
                 orderly = not self.restart_asked.is_set()
             except SourceLost:
                 self._end_unseen(publisher, resumed.unseen_s)
                 raise
             finally:
+                self.notifier.stopping()
+                self.progress.expect(math.inf)
                 self._remember_stalled(messenger)
                 # Cameras are closed after the farewell: a frozen one may take the process along.
                 drain_s = options.drain_timeout_s if orderly else _HASTE_S
@@ -151,6 +163,24 @@ class Daemon:
             return Resumed()
         return resume(self.config, self.watches, self.outbox)
 
+    def _supervise(self, marks: Sequence[Progress], messenger: Messenger) -> None:
+        supervisor = Supervisor(
+            marks,
+            self.notifier,
+            is_ready=lambda: self.turns.begun,
+            status=partial(self._status, messenger),
+        )
+        self.threads.start("supervisor", partial(supervisor.run, self.finished))
+
+    def _status(self, messenger: Messenger) -> str:
+        """How we are, in one line for a person."""
+        fps, p95_ms = self.stats.glance(time.monotonic())
+        states = [f"{name}: {w.decider.state.label or 'none'}" for name, w in self.watches.items()]
+        delegates = {watch.engine.delegate for watch in self.watches.values()}
+        figures = f"{fps:.1f} fps, p95 {p95_ms:.0f} ms on {', '.join(sorted(delegates))}"
+        faults = self.health.report().reasons
+        return "; ".join([", ".join(states), figures, messenger.spoken, *faults])
+
     def _announce_absent(self, publisher: Publisher, farewells: Sequence[Outcome]) -> None:
         """Whoever subscribed to a watch that is gone or disabled is told that it sees nothing."""
         for outcome in farewells:
@@ -185,7 +215,7 @@ class Daemon:
                 patience_s=silence_s(settings),
                 stalled=name in stalled,
             )
-            mark = Progress(f"camera {name}")
+            mark = Progress(f"camera {name}", silence_s=_camera_silence_s(settings))
             marks.append(mark)
             body = partial(
                 capture, name, settings, partial(views_of, name, self.watches), inbox,
@@ -245,6 +275,13 @@ class Daemon:
         stack.callback(broker.close)
         url = broker.wait_ready()
         return [url if each == EMBEDDED_URL else each for each in urls]
+
+
+def _camera_silence_s(settings: CameraSettings) -> float:
+    """How long a camera's thread may do nothing. Media may have pauses, or be waited with."""
+    if has_media_time(settings):
+        return math.inf
+    return _CAMERA_SILENCE_S + 2 / (settings.fps or 1.0)
 
 
 @contextmanager

@@ -7,10 +7,17 @@ from typing import Any, Protocol
 
 from edgecls.domain import Outcome
 from edgecls.pipeline import Publisher
+from edgecls.progress import Progress
 
 
 class Messenger(Publisher, Protocol):
     """Takes outcomes where they belong, and says how many events are left when it closes."""
+
+    @property
+    def progress(self) -> Progress: ...
+
+    @property
+    def spoken(self) -> str: ...
 
     def remember(self, kind: str, name: str, value: Any) -> None: ...
 
@@ -37,6 +44,9 @@ class Tee:
 
 class Silence:
     """The messenger of someone who only looks."""
+
+    progress = Progress("nobody")
+    spoken = "nobody is told"
 
     def publish(self, outcome: Outcome) -> None:
         """Nothing: the onlooker sees it."""

@@ -133,6 +133,13 @@ class Stats:
                 self._stages[stage].record(ms)
                 counts.stages[stage].record(ms)
 
+    def glance(self, now_s: float) -> tuple[float, float]:
+        """Frames classified per second and the p95 of their way in ms, in this interval so far."""
+        with self._lock:
+            classified = sum(watch.classified for watch in self._watches.values())
+            p95_ms = self._stages["end_to_end"].percentile(0.95)
+            return classified / max(now_s - self._since_s, 1e-3), p95_ms
+
     def report(self, now_s: float) -> dict[str, Any]:
         """The figures since the last report, ready for JSON; the next interval begins."""
         with self._lock:

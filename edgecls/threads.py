@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import threading
 import time
-from collections.abc import Callable, Sequence
-
-from edgecls.errors import SourceLost
-from edgecls.progress import Progress
-
-log = logging.getLogger(__name__)
-
-NATIVE_CALL_LIMIT_S = 15.0
+from collections.abc import Callable
 
 
 class Threads:
@@ -51,16 +42,3 @@ class Threads:
         """Raise what ended the first thread that failed, if one did."""
         if self._failures:
             raise self._failures[0]
-
-
-def supervise(progresses: Sequence[Progress], finished: threading.Event) -> None:
-    """End the process when a native call hangs: nothing in Python can take it back.
-
-    The service manager starts it again; status 75 says that this may help.
-    """
-    while not finished.wait(1.0):
-        for progress in progresses:
-            if sentence := progress.overdue(NATIVE_CALL_LIMIT_S, time.monotonic_ns()):
-                log.critical("%s; ending with status %d", sentence, SourceLost.exit_status)
-                logging.shutdown()
-                os._exit(SourceLost.exit_status)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from edgecls.domain import EndReason, Frame, Moment
 from edgecls.errors import SourceLost
 from edgecls.health import Health
+from edgecls.progress import Progress
 from edgecls.stats import Stats
 
 _BACKLOG = 3  # frames that a finite source may be ahead, so that decoding and inference overlap
@@ -146,6 +147,7 @@ class Turns:
     changed: threading.Condition = field(default_factory=threading.Condition)
     inboxes: dict[str, Inbox] = field(default_factory=dict)
     _gone: deque[Turn] = field(default_factory=deque)
+    progress: Progress = field(default_factory=lambda: Progress("turns"))
     _delivered: bool = False  # whether any camera has ever given a frame
     _errands: deque[Callable[[], None]] = field(default_factory=deque)
 
@@ -191,6 +193,12 @@ class Turns:
             return Moment(now_ns / 1e9, time.time(), now_ns)
         return Moment(newest.media_s, time.time(), now_ns, newest.media_s)
 
+    @property
+    def begun(self) -> bool:
+        """Whether every camera has given a frame, or has failed to."""
+        inboxes = self.inboxes.values()
+        return all(i.newest is not None or i.failure is not None or i.over for i in inboxes)
+
     def __iter__(self) -> Iterator[Turn]:
         while (turn := self._next()) is not None:
             if callable(turn):
@@ -217,6 +225,7 @@ class Turns:
     def _next(self) -> Turn | Callable[[], None] | None:
         with self.changed:
             while not self.stopped.is_set():
+                self.progress.step()
                 if self._errands:
                     return self._errands.popleft()
                 self._notice_silence()

@@ -13,14 +13,17 @@ from tests.programs import python
 
 HANGING = """
 import logging, threading
-from edgecls import threads
+from edgecls import supervisor
 from edgecls.progress import Progress
+from edgecls.service.notify import Notifier
 
 logging.basicConfig()
-threads.NATIVE_CALL_LIMIT_S = 0.2
+supervisor.NATIVE_CALL_LIMIT_S = 0.2
 mark = Progress("inference")
+watched = [Progress("camera porch"), mark]
+one = supervisor.Supervisor(watched, Notifier(None), is_ready=bool, status=str)
 with mark.inside("an invoke of m"):
-    threads.supervise([Progress("camera porch"), mark], threading.Event())
+    one.run(threading.Event())
 """
 
 

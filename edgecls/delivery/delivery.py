@@ -32,6 +32,7 @@ from edgecls.delivery.session import Session, pause_s
 from edgecls.delivery.wire import Wire
 from edgecls.domain import Outcome
 from edgecls.health import Health
+from edgecls.progress import Progress
 from edgecls.settings import MqttSettings
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,8 @@ HURRY_S = 2.0  # after a signal: for what is under way
 GOODBYE_S = 2.0  # for the broker to acknowledge `offline`
 ECHO_S = 0.5  # and to send it back: we subscribe to our own status
 BIRTH_S = 5.0  # within which Home Assistant's birth is answered: not by all devices at once
+STEP_S = 5.0  # without anything to do, to show that we are alive
+SILENCE_S = 60.0  # a card may take its time for a write, but not for ever
 TOGETHER = 100  # things that are taken out of the queue, and committed, at a time
 # A consumer that was away longer wants no old news from the broker; age_s and ts tell the rest.
 EVENT_EXPIRY_S = 3600
@@ -96,6 +99,7 @@ class Delivery:
         self._desk = Desk(
             self._topic, settings, self._wire, settable=commanded, control=commanded, ring=outbox
         )
+        self.progress = Progress("delivery", silence_s=SILENCE_S)
         self._presence = Presence(self._topic, health)
         self._epoch = outbox.epoch
         self._agenda = Agenda()
@@ -112,6 +116,12 @@ class Delivery:
         health.listen(lambda: box.tell(Wake.HEALTH))
 
     @property
+    def spoken(self) -> str:
+        """How it stands with the broker, for a person."""
+        broker = "connected" if self._wire.line is not None else "not connected"
+        return f"{self._outbox.pending} events waiting, broker {broker}"
+
+    @property
     def backlog(self) -> int:
         """How much has been handed over and not been taken up yet."""
         return len(self._mailbox)
@@ -124,6 +134,7 @@ class Delivery:
         """Body of the thread "delivery": ends after `close`."""
         try:
             while not self._drained():
+                self.progress.step()
                 self._take_together()
                 self._outbox.commit()
                 self._show_fresh()
@@ -165,7 +176,8 @@ class Delivery:
 
     def _due(self) -> float:
         closing_at = math.inf if self._closing is None else self._closing.deadline
-        return min(self._agenda.next_at, self._outbox.retry_at, closing_at)
+        soon = time.monotonic() + STEP_S
+        return min(self._agenda.next_at, self._outbox.retry_at, closing_at, soon)
 
     def _drained(self) -> bool:
         if self._closing is None:

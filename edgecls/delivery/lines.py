@@ -9,12 +9,16 @@ from edgecls.delivery.clock import clock_is_synchronised
 from edgecls.delivery.numbering import Numbering
 from edgecls.delivery.payloads import copy_of, encode, event_payload
 from edgecls.domain import Outcome
+from edgecls.progress import Progress
 
 
 class Lines:
     """Writes events as JSON Lines, with the payload they have on a broker. Flushes each."""
 
+    spoken = "events on stdout"
+
     def __init__(self, out: TextIO) -> None:
+        self.progress = Progress("stdout")  # whoever reads it may take any time
         self._out = out
         self._numbering = Numbering()
 

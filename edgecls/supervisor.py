@@ -1,0 +1,69 @@
+"""Watches over the other threads, and tells systemd how we are."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from edgecls.errors import SourceLost
+from edgecls.progress import Progress
+from edgecls.service.notify import Notifier
+
+log = logging.getLogger(__name__)
+
+NATIVE_CALL_LIMIT_S = 15.0
+STATUS_S = 10.0
+_BEFORE_READY_S, _AFTERWARDS_S = 0.05, 1.0  # between two looks
+
+
+class Supervisor:
+    """Feeds the watchdog as long as everything advances, and ends the process when it does not."""
+
+    def __init__(
+        self,
+        progresses: Sequence[Progress],
+        notifier: Notifier,
+        *,
+        is_ready: Callable[[], bool],
+        status: Callable[[], str],
+    ) -> None:
+        """`is_ready` says whether all that can be had at the start is there; `status`, how we are,
+        for a person."""
+        self._progresses, self._notifier = progresses, notifier
+        self._is_ready, self._status = is_ready, status
+        self._ready = False
+        self._fed_s = self._told_s = -math.inf
+
+    def run(self, finished: threading.Event) -> None:
+        """Body of the thread "supervisor"."""
+        while not finished.wait(_AFTERWARDS_S if self._ready else _BEFORE_READY_S):
+            self._end_if_overdue()
+            self._tell(time.monotonic())
+
+    def _end_if_overdue(self) -> None:
+        """A native call that hangs cannot be taken back by anything in Python.
+
+        The service manager starts us again; status 75 says that this may help.
+        """
+        for progress in self._progresses:
+            if sentence := progress.overdue(NATIVE_CALL_LIMIT_S, time.monotonic_ns()):
+                log.critical("%s; ending with status %d", sentence, SourceLost.exit_status)
+                self._notifier.status(sentence)
+                logging.shutdown()
+                os._exit(SourceLost.exit_status)
+
+    def _tell(self, now_s: float) -> None:
+        feed_s = self._notifier.feed_s
+        if feed_s is not None and now_s >= self._fed_s + feed_s:
+            self._fed_s = now_s
+            self._notifier.feed()
+        if not self._ready and self._is_ready():
+            self._ready = True
+            self._notifier.ready()
+        if now_s >= self._told_s + STATUS_S:
+            self._told_s = now_s
+            self._notifier.status(self._status())
