@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SECONDS_ARG := $(if $(SECONDS),--seconds $(SECONDS),)
 
-.PHONY: demo test test-tflite-runtime test-rigs check bench clean
+.PHONY: demo test test-tflite-runtime test-homeassistant test-rigs check bench clean
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -27,6 +27,28 @@ test: $(VENV)/ready
 
 test-tflite-runtime: .venv-tflite-runtime/ready
 	.venv-tflite-runtime/bin/python -m pytest -n 2 tests/vision tests/test_api.py
+
+# Home Assistant 2025.4.4 and 2026.2.3, which run on Python 3.13.0, though the latter denies it.
+HOMEASSISTANT := 0.13.236 0.13.316
+PYTHON_3_13 ?= $(shell PYENV_VERSION=3.13.0 python3 -c \
+	'import sys; sys.version_info[:2] == (3, 13) and print(sys.executable)' 2>&-)
+
+.PRECIOUS: .venv-homeassistant-%/ready
+.venv-homeassistant-%/ready:
+	$(PYTHON_3_13) -m venv .venv-homeassistant-$*
+	.venv-homeassistant-$*/bin/python -m pip install --quiet uv  # pip alone needs five minutes
+	.venv-homeassistant-$*/bin/uv pip install --quiet --python .venv-homeassistant-$* \
+		--python-version 3.13.2 pytest-homeassistant-custom-component==$*
+	touch $@
+
+test-homeassistant-%: .venv-homeassistant-%/ready
+	PYTHONPATH=. .venv-homeassistant-$*/bin/python -m pytest \
+		-c tests/homeassistant/pytest.ini tests/homeassistant
+
+test-homeassistant:
+	@if [ -n "$(PYTHON_3_13)" ]; then \
+		$(MAKE) $(HOMEASSISTANT:%=test-homeassistant-%); \
+	else echo "skipped: Home Assistant needs Python 3.13, and there is none"; fi
 
 test-rigs: $(VENV)/ready
 	$(BIN)/python -m pytest -m rig -rs

@@ -14,7 +14,7 @@ from edgecls.assembly import AssembledWatch, Assembler
 from edgecls.delivery.commands import Setting
 from edgecls.domain import EndReason
 from edgecls.errors import EdgeclsError
-from edgecls.overrides import OVERRIDE, note_of, overridden
+from edgecls.overrides import OVERRIDE, known_models, note_of, overridden
 from edgecls.pipeline import Publisher
 from edgecls.settings import Config, WatchSettings
 from edgecls.sources import scales_for_views
@@ -85,8 +85,8 @@ class Control:
         return self._running.watches.keys()
 
     def models(self) -> Collection[str]:
-        """What a watch's model can be set to."""
-        return self._running.config.models.keys()
+        """What a watch's model can be set to: also back to what the file says."""
+        return known_models(self._in_file)
 
     def snapshot(self, watch: str) -> str | None:
         """Have the next frame's snapshot published; a sentence where that is not possible."""

@@ -248,7 +248,7 @@ class Daemon:
             replace(settings, url=self._broker_urls(settings, stack)),
             self.outbox,
             self.device,
-            Facts(self.device, self.config, settings, self.watches, self.stats),
+            Facts(self.device, self.in_file, settings, self.watches, self.stats),
             control,
             interval_s=self.config.stats.interval_s,
             health=self.health,

@@ -85,7 +85,7 @@ class Facts:
                 WatchCard(
                     name,
                     labels=tuple(watch.topics),
-                    models=tuple(self._config.models),
+                    models=tuple(sorted({*self._config.models, self._config.watches[name].model})),
                     snapshot=watch.settings.snapshot,
                 )
                 for name, watch in self._watches.items()

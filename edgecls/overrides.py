@@ -37,6 +37,11 @@ def with_overrides(config: Config, notes: Mapping[str, Any]) -> tuple[Config, li
     return replace(config, watches=watches), outdated
 
 
+def known_models(config: Config) -> set[str]:
+    """The names of models that the file knows: nobody else may have one loaded."""
+    return {*config.models, *(watch.model for watch in config.watches.values())}
+
+
 def value_in_file(settings: WatchSettings, key: str) -> Any:
     """What the file says of a setting; None where it says nothing of `min_score`."""
     return settings.decision.min_score if key == "min_score" else getattr(settings, key)
@@ -46,5 +51,5 @@ def _holds(config: Config, watch: str, key: str, note: Any) -> bool:
     match note:
         case {"value": value, "file": in_file}:
             same = value_in_file(config.watches[watch], key) == in_file
-            return same and (key != "model" or value in config.models)
+            return same and (key != "model" or value in known_models(config))
     return False

@@ -49,15 +49,21 @@ class Mosquitto:
     ) -> None:
         """`users`: name -> password, else anonymous; `acl`: the text of an ACL file."""
         self.port = free_port()
-        self._folder = folder
+        self._folder, self._protocol = folder, protocol
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(exist_ok=True)
+        self.configure(users=users, acl=acl, lines=lines)
+
+    def configure(
+        self, *, users: Mapping[str, str] | None = None, acl: str | None = None, lines: str = ""
+    ) -> None:
+        """What holds from the next start on; users and acl from the next `reload` on."""
         config = [
             f"listener {self.port} {LOOPBACK}",
-            f"protocol {protocol}",
+            f"protocol {self._protocol}",
             f"allow_anonymous {'false' if users else 'true'}",
             "persistence true",
-            f"persistence_location {folder}/",
+            f"persistence_location {self._folder}/",
             "log_dest none",
             "user root",
             lines,
@@ -65,9 +71,14 @@ class Mosquitto:
         if users:
             config.append(f"password_file {self._password_file(users)}")
         if acl is not None:
-            (folder / "acl").write_text(acl)
-            config.append(f"acl_file {folder / 'acl'}")
-        (folder / "mosquitto.conf").write_text("\n".join(config) + "\n")
+            (self._folder / "acl").write_text(acl)
+            config.append(f"acl_file {self._folder / 'acl'}")
+        (self._folder / "mosquitto.conf").write_text("\n".join(config) + "\n")
+
+    def reload(self) -> None:
+        """Have it read its passwords and its ACL file again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
 
     @property
     def url(self) -> str:

@@ -14,7 +14,7 @@ class Chore(Enum):
     REFRESH = auto()  # states whose score or verdict differ
     SEND_REFUSED = auto()  # events that the broker refused
     BE_ALONE = auto()  # nobody has fought us for our client id for long enough
-    REDISCOVER = auto()  # Home Assistant has started
+    REDISCOVER = auto()  # Home Assistant has started, or the discovery has changed
 
 
 class Agenda:

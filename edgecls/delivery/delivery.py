@@ -45,6 +45,7 @@ HURRY_S = 2.0  # after a signal: for what is under way
 GOODBYE_S = 2.0  # for the broker to acknowledge `offline`
 ECHO_S = 0.5  # and to send it back: we subscribe to our own status
 BIRTH_S = 5.0  # within which Home Assistant's birth is answered: not by all devices at once
+AGAIN_S = 10.0  # the discovery is said again: Home Assistant may not have been done with another
 STEP_S = 5.0  # without anything to do, to show that we are alive
 SILENCE_S = 60.0  # a card may take its time for a write, but not for ever
 TOGETHER = 100  # things that are taken out of the queue, and committed, at a time
@@ -220,6 +221,7 @@ class Delivery:
                 self._retained.report_health()
             case Wake.DESCRIPTION:
                 self._retained.describe()
+                self._agenda.plan(Chore.REDISCOVER, AGAIN_S)
             case Close():
                 self._closing = item
 
@@ -228,6 +230,7 @@ class Delivery:
         self._wire.connected(line)
         self._presence.listen_before(line)
         self._retained.announce()
+        self._agenda.plan(Chore.REDISCOVER, AGAIN_S)
         self._presence.listen_after(line)
         self._desk.open(line)
         if self._home.wanted:

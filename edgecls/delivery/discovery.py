@@ -14,7 +14,7 @@ from edgecls.delivery.payloads import Payload
 
 __all__ = ["DeviceCard", "WatchCard", "components", "discovery_payload", "discovery_topic"]
 
-# Home Assistant allows 255 characters and cuts nothing off before it checks.
+# With the platform an entity id of Home Assistant has at most 255 characters.
 _MAX_OBJECT_ID = 200
 
 
@@ -55,7 +55,7 @@ def components(payload: Payload) -> dict[str, str]:
 def _complete(
     card: DeviceCard, entities: Mapping[str, Payload], watch: str | None = None
 ) -> dict[str, Payload]:
-    """Components by their key: `sensor.fps`, `binary_sensor.porch.dog`.
+    """Components by their key: `sensor.frame_rate`, `binary_sensor.porch.dog`.
 
     No part of a key has a dot, so that two never give the same one.
     """

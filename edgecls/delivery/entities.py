@@ -58,7 +58,7 @@ class DeviceCard:
 
 
 def device_entities(card: DeviceCard) -> dict[str, Payload]:
-    """By what they are of the board: `latency_p50`."""
+    """By platform and what they are of the board: `sensor.latency_p50`."""
     entities: dict[str, Payload] = {
         "sensor.latency_p50": _latency(card, "p50"),
         "sensor.latency_p95": _latency(card, "p95"),
@@ -92,7 +92,7 @@ def device_entities(card: DeviceCard) -> dict[str, Payload]:
 
 
 def watch_entities(card: DeviceCard, watch: WatchCard) -> dict[str, Payload]:
-    """By what they are of the watch; a binary sensor by the slug of its label."""
+    """By platform and what they are of the watch; a binary sensor is named by its label's slug."""
     topic, name = f"{card.base}/{watch.name}", _spoken(watch.name)
     entities: dict[str, Payload] = {
         "sensor.score": {

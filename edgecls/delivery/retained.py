@@ -82,7 +82,11 @@ class Retained:
         self._stale.clear()
 
     def describe(self) -> None:
-        """`info`, `config` and the discovery, where they changed; topics come and go."""
+        """`info`, `config` and the discovery, where they changed; topics come and go.
+
+        Home Assistant may lose new entities of a discovery that follows too soon on another one:
+        after a change, `rediscover`.
+        """
         card = self._about.card()
         self._learn(card)
         announcement = self._home.announcement(card) if self._home.wanted else None
