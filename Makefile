@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SECONDS_ARG := $(if $(SECONDS),--seconds $(SECONDS),)
 
-.PHONY: demo test test-tflite-runtime test-homeassistant test-rigs check bench clean
+.PHONY: demo test test-tflite-runtime test-homeassistant test-torture test-rigs check bench clean
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -16,7 +16,7 @@ demo: $(VENV)/ready
 
 test: $(VENV)/ready
 	@tests/need-mosquitto
-	$(BIN)/python -m pytest -n 2 -m "not rig"
+	$(BIN)/python -m pytest -n 2 -m "not rig and not torture"
 
 # The predecessor of ai-edge-litert, which 32-bit boards get: it dies of files that the other refuses.
 .venv-tflite-runtime/ready: pyproject.toml
@@ -49,6 +49,11 @@ test-homeassistant:
 	@if [ -n "$(PYTHON_3_13)" ]; then \
 		$(MAKE) $(HOMEASSISTANT:%=test-homeassistant-%); \
 	else echo "skipped: Home Assistant needs Python 3.13, and there is none"; fi
+
+# Kills by the dozen, full disks, damaged files, wrong clocks; some of it as root only.
+test-torture: $(VENV)/ready
+	@tests/need-mosquitto
+	$(BIN)/python -m pytest -n 2 -m torture -rs
 
 test-rigs: $(VENV)/ready
 	$(BIN)/python -m pytest -m rig -rs

@@ -55,7 +55,7 @@ def resume(config: Config, watches: Mapping[str, AssembledWatch], outbox: Outbox
             continue
         watch = watches.get(name)
         media = watch is not None and has_media_time(config.cameras[watch.camera])
-        away_s = 0.0 if media else left.looked.elapsed_s()
+        away_s = 0.0 if media else left.looked.known_s()
         if watch is None or watch.model != left.kept.model:
             resumed.farewells.append(_farewell(name, left, away_s, removed=watch is None))
         else:

@@ -47,8 +47,15 @@ class Stamp:
     def age_s(self) -> float:
         """As `elapsed_s`; but at least UNKNOWN_AGE_S where that is a guess."""
         elapsed_s = self.elapsed_s()
-        guessed = self.before_boot and not clock_is_synchronised()
-        return max(elapsed_s, UNKNOWN_AGE_S) if guessed else elapsed_s
+        return max(elapsed_s, UNKNOWN_AGE_S) if self._is_guess else elapsed_s
+
+    def known_s(self) -> float:
+        """As `elapsed_s`; but 0 where that is a guess: clocks without a battery are years off."""
+        return 0.0 if self._is_guess else self.elapsed_s()
+
+    @property
+    def _is_guess(self) -> bool:
+        return self.before_boot and not clock_is_synchronised()
 
 
 @cache

@@ -38,6 +38,7 @@ MAX_INCOMING = 64 * 1024
 _DISCONNECT_WITH_WILL = 0x04
 _UNSUPPORTED_VERSION, _BAD_LOGIN, _NOT_AUTHORIZED = 0x84, 0x86, 0x87
 _KEEPALIVE_TIMEOUT, _TAKEN_OVER = 0x8D, 0x8E
+_NOBODY_SUBSCRIBES = 0x10
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Login:
     """Who we are to every broker."""
 
     client_id: str
-    status_topic: str
+    status_topic: str | None  # None: a visitor, who leaves neither a will nor a session behind
     username: str | None = None
     password: str | None = None
     tls: SSLContext | None = None
@@ -80,6 +81,7 @@ class Connection:
         from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
         self._url, self._version, self._tell = url, version, tell
+        self._visits = login.status_topic is None
         self._accepted = self._abandoned = False
         self._refusal: Ending | None = None
         self._asked: dict[int, str] = {}  # subscriptions on their way: number -> topic
@@ -99,8 +101,8 @@ class Connection:
         start: dict[str, Any] = {}
         if self._version == 5:
             properties = self._properties("CONNECT")
-            properties.SessionExpiryInterval = SESSION_EXPIRY_S
-            start = {"clean_start": False, "properties": properties}
+            properties.SessionExpiryInterval = 0 if self._visits else SESSION_EXPIRY_S
+            start = {"clean_start": self._visits, "properties": properties}
         deadline = time.monotonic() + CONNECT_TIMEOUT_S
         try:
             self._client.connect(self._url.host, self._url.port, KEEPALIVE_S, **start)
@@ -175,7 +177,8 @@ class Connection:
         if self._version == 5:
             will = self._properties("WILLMESSAGE")
             will.WillDelayInterval = WILL_DELAY_S
-        client.will_set(login.status_topic, OFFLINE, qos=1, retain=True, properties=will)
+        if login.status_topic is not None:
+            client.will_set(login.status_topic, OFFLINE, qos=1, retain=True, properties=will)
         if login.username is not None:
             client.username_pw_set(login.username, login.password)
         if url.tls:
@@ -232,7 +235,8 @@ class Connection:
 
     def _on_publish(self, _client: Any, _data: Any, mid: int, reason: Any, _props: Any) -> None:
         refusal = str(reason) if reason.is_failure else None
-        self._tell(Acknowledged(self, mid, refusal, reason.value == _NOT_AUTHORIZED))
+        forbidden, unread = reason.value == _NOT_AUTHORIZED, reason.value == _NOBODY_SUBSCRIBES
+        self._tell(Acknowledged(self, mid, refusal, forbidden, unread))
 
     def _on_message(self, _client: Any, _data: Any, message: Any) -> None:
         payload = bytes(message.payload[:MAX_INCOMING])

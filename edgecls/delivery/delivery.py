@@ -229,12 +229,12 @@ class Delivery:
         self._agenda.plan(Chore.BE_ALONE, ALONE_S)
         self._wire.connected(line)
         self._presence.listen_before(line)
+        self._desk.open(line)  # who commands as soon as we are `online` must be heard
+        if self._home.wanted:
+            line.subscribe(self._home.birth_topic, 0)
         self._retained.announce()
         self._agenda.plan(Chore.REDISCOVER, AGAIN_S)
         self._presence.listen_after(line)
-        self._desk.open(line)
-        if self._home.wanted:
-            line.subscribe(self._home.birth_topic, 0)
 
     def _arrived(self, message: Arrived) -> None:
         self._presence.note_info(message, self._epoch)

@@ -47,6 +47,7 @@ class Acknowledged:
     mid: int
     refusal: str | None = None
     forbidden: bool = False  # refused because we may not
+    unread: bool = False  # nobody subscribes to its topic; MQTT 5, and not every broker tells
 
 
 @dataclass(frozen=True, slots=True)

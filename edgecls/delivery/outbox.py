@@ -36,6 +36,10 @@ class Outbox:
         self._batch = Batch()
         self._under_way: dict[int, Entry] = {}  # by the number of the message
         self._refused: dict[int, Entry] = {}  # by id
+        # After a refusal, one goes ahead alone: if it were refused and the next one taken, because
+        # the broker has just been told to allow it, their order would be lost.
+        self._doubted = False
+        self._holding = False  # until nothing is under way
         self._sendings: dict[int, int] = {}  # of what is not acknowledged, in this process
         # Nobody knows how often an earlier process sent what it left.
         self._inherited_to = self._storage.use(lambda store: store.last_id)
@@ -55,10 +59,13 @@ class Outbox:
 
     def retry(self) -> None:
         """Go back to a disk that can be written again."""
-        if self._under_way or self._refused:  # those are known by their ids
+        # What is under way is known by its id, which may change: nothing follows until it is gone.
+        self._holding = bool(self._under_way)
+        if self._holding:
             self._storage.put_off()
-        else:
-            self._storage.retry()
+            return
+        self._refused.clear()
+        self._storage.retry()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -102,7 +109,8 @@ class Outbox:
 
     def next(self) -> Entry | None:
         """The entry to send now; None when all is sent, the window is full or one was refused."""
-        if self._refused or len(self._under_way) >= WINDOW or not self.pending:
+        window = 1 if self._doubted else WINDOW
+        if self._refused or self._holding or len(self._under_way) >= window or not self.pending:
             return None
         without = self._ids_under_way()
         return self._storage.use(lambda store: store.first_waiting(without))
@@ -123,6 +131,7 @@ class Outbox:
         if entry is not None:
             self._sendings.pop(entry.id, None)
             self._batch.acked.append(entry.id)
+            self._doubted = self._doubted and bool(self._refused or self._under_way)
         return entry
 
     def refused(self, mid: int) -> Entry | None:
@@ -130,6 +139,7 @@ class Outbox:
         entry = self._under_way.pop(mid, None)
         if entry is not None:
             self._refused[entry.id] = entry
+            self._doubted = True
         return entry
 
     def take_back_refused(self) -> None:

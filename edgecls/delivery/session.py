@@ -32,8 +32,6 @@ GOODBYE_S = 1.0
 # A connection that lasted so long was a good one: the next pause is a short one again.
 STABLE_S = 10.0
 
-_VERSION_PROBLEMS = (End.OLD_BROKER, End.NO_ANSWER)
-
 
 def pause_s(failures: int) -> float:
     """Seconds before the next try: 1 to 30, at random, so that a fleet does not return as one."""
@@ -54,13 +52,13 @@ class Session:
         tell: Callable[[Happening], None],
         pause: Callable[[int], float] = pause_s,
     ) -> None:
-        self._urls = _urls(settings)
-        tls = _tls(settings) if any(url.tls for url in self._urls) else None
-        password = _password(settings, base)
-        self._login = Login(client_id, status_topic, settings.username, password, tls)
+        self._urls = broker_urls(settings)
+        self._login = login(settings, base, client_id, status_topic)
+        self._shows_certificate = settings.cert_file is not None
         self._health, self._tell, self._pause = health, tell, pause
         self._versions = {"auto": (5, 4), "5": (5,), "3.1.1": (4,)}[settings.protocol]
         self._old_brokers: set[BrokerUrl] = set()
+        self._new_brokers: set[BrokerUrl] = set()
         self._closed = threading.Event()
         self._connection: Connection | None = None
         self._told: set[tuple[BrokerUrl, End]] = set()
@@ -92,15 +90,14 @@ class Session:
                 return self._stay(url, version, connection)
             if self._closed.is_set():
                 break
-            if ending.end not in _VERSION_PROBLEMS or version == self._versions[-1]:
+            if not self._is_old(url, ending) or version == self._versions[-1]:
                 self._complain(url, ending)
                 break
         return 0.0
 
     def _stay(self, url: BrokerUrl, version: int, connection: Connection) -> float:
         self._welcome(url, version)
-        if version != self._versions[0]:
-            self._old_brokers.add(url)
+        (self._new_brokers if version == 5 else self._old_brokers).add(url)
         since = time.monotonic()
         self._connection = connection
         if self._closed.is_set():  # `close` came before the line above
@@ -112,6 +109,12 @@ class Session:
         if not self._closed.is_set():
             self._complain(url, ending)
         return lasted_s
+
+    def _is_old(self, url: BrokerUrl, ending: Ending) -> bool:
+        # Silence is a refusal of the version only from one that has never spoken it: every broker
+        # is silent when the connection is cut.
+        silent = ending.end is End.NO_ANSWER and url not in self._new_brokers
+        return silent or ending.end is End.OLD_BROKER
 
     def _versions_for(self, url: BrokerUrl) -> tuple[int, ...]:
         # The embedded broker knows 3.1.1 only, and falls silent at a will of MQTT 5.
@@ -134,14 +137,20 @@ class Session:
         if self._down_since is None:
             self._down_since = time.monotonic()
         if ending.end is End.UNREACHABLE:
-            self._old_brokers.discard(url)  # it may come back as a newer one
+            self._old_brokers.discard(url)  # it may come back as a newer one, or as an older
+            self._new_brokers.discard(url)
         if ending.end is End.NOT_AUTHORIZED:
             self._health.fault(NOT_AUTHORIZED, True)
         if ending.end is End.TAKEN_OVER:
             self._health.fault(CLIENT_ID_TAKEN, True)
         if (url, ending.end) not in self._told:
             self._told.add((url, ending.end))
-            log.warning(_SENTENCES[ending.end], url, ending.why)
+            log.warning(_SENTENCES[ending.end], url, ending.why + self._hint(url, ending))
+
+    def _hint(self, url: BrokerUrl, ending: Ending) -> str:
+        """TLS 1.3 tells nobody that a certificate is wanted: the connection is just closed."""
+        silent = ending.end is End.NO_ANSWER and url.tls and not self._shows_certificate
+        return "; if it wants a client certificate, set cert_file" if silent else ""
 
 
 _SENTENCES = {
@@ -159,12 +168,18 @@ _SENTENCES = {
 
 def check(settings: MqttSettings, base: Path) -> None:
     """Raise ConfigError for whatever would stop the start: URLs, password file, certificates."""
-    if any(url.tls for url in _urls(settings)):
-        _tls(settings)
-    _password(settings, base)
+    login(settings, base, "", None)
 
 
-def _urls(settings: MqttSettings) -> list[BrokerUrl]:
+def login(settings: MqttSettings, base: Path, client_id: str, status_topic: str | None) -> Login:
+    """Who the settings say that we are. Raises ConfigError as `check` does."""
+    tls = _tls(settings) if any(url.tls for url in broker_urls(settings)) else None
+    password = _password(settings, base)
+    return Login(client_id, status_topic, settings.username, password, tls)
+
+
+def broker_urls(settings: MqttSettings) -> list[BrokerUrl]:
+    """The brokers, in the order in which they are tried. Raises ConfigError."""
     texts: Sequence[str] = [settings.url] if isinstance(settings.url, str) else settings.url
     return [parse_url(text) for text in texts]
 

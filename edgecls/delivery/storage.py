@@ -85,6 +85,7 @@ class Storage:
         self._store.close()
 
     def _opened(self, path: Path) -> Store:
+        emptied = path.is_file() and path.stat().st_size == 0
         try:
             store = _open(path)
         except sqlite3.DatabaseError as error:
@@ -94,6 +95,9 @@ class Storage:
                     " this one a [device] id of its own"
                 ) from error
             return self._successor(error, None)
+        if emptied:
+            log.error("%s was empty: what was in it is lost", path)
+            self._health.fault(REPLACED, True)
         if store.damage is None:
             return store
         successor = self._successor(store.damage, store)

@@ -88,7 +88,8 @@ def test_an_event_that_was_not_acknowledged_comes_again_older_and_counted(
     """The broker in between takes the first event and never answers."""
     deaf = OldBroker(mosquitto.port, swallow=b"/event")
     log = make_subscriber(mosquitto.port, "edgecls/board/+/event")
-    with closing(deaf), running(delivery(MqttSettings(url=deaf.url, protocol="3.1.1"))) as one:
+    settings = MqttSettings(url=deaf.url, protocol="3.1.1", discovery=False)
+    with closing(deaf), running(delivery(settings)) as one:
         one.publish(dog_comes())
         wait_until(lambda: deaf.swallowed > 0, "the event is on its way")
         deaf.hang_up()
