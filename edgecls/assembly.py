@@ -13,7 +13,6 @@ from edgecls.catalogue import find_model
 from edgecls.decision.decider import Decider
 from edgecls.delivery.session import check as check_broker
 from edgecls.errors import DelegateError, ModelError
-from edgecls.health import Health
 from edgecls.pixels import View
 from edgecls.settings import Config, ModelSettings, WatchSettings
 from edgecls.snapshots import Snapshots
@@ -38,6 +37,7 @@ class AssembledWatch:
     view: View
     decider: Decider
     snapshots: Snapshots
+    stands_in: bool = False  # its model takes the place of one whose delegate is not there
 
     @property
     def topics(self) -> Sequence[tuple[str, str]]:
@@ -53,15 +53,15 @@ class AssembledWatch:
 class Assembler:
     """Builds watches; those of one model share its engine. For one thread at a time."""
 
-    def __init__(self, config: Config, state_dir: Path | None, health: Health) -> None:
+    def __init__(self, config: Config, state_dir: Path | None) -> None:
         """With a `state_dir`, a model that this machine has not loaded before is first loaded in a
         process of its own, so that a file which crashes the runtime does not take us along."""
-        self._config, self._state_dir, self._health = config, state_dir, health
+        self._config, self._state_dir = config, state_dir
         self._engines: dict[ModelSettings, Engine] = {}
 
     def watch(self, name: str, settings: WatchSettings) -> AssembledWatch:
         """A watch by its settings. Raises ConfigError or ModelError."""
-        engine = self._engine(settings.model)
+        engine, stands_in = self._engine(settings.model)
         settings = _advised(settings, engine.model)
         region = (0.0, 0.0, 1.0, 1.0) if settings.region is None else tuple(settings.region)
         view = View(engine.width, engine.height, region, settings.resize)  # type: ignore[arg-type]
@@ -69,6 +69,7 @@ class Assembler:
         return AssembledWatch(
             only_camera(self._config, settings), settings.model, settings, engine,
             Eye(engine, view), view, decider, Snapshots(view, at_start=settings.snapshot),
+            stands_in,
         )  # fmt: skip
 
     def forget_unused(self, watches: Iterable[AssembledWatch]) -> None:
@@ -76,16 +77,17 @@ class Assembler:
         used = [watch.engine for watch in watches]
         self._engines = {m: engine for m, engine in self._engines.items() if engine in used}
 
-    def _engine(self, model: str) -> Engine:
+    def _engine(self, model: str) -> tuple[Engine, bool]:
+        """The engine of a model; or of its fallback, where its delegate is not there (True)."""
         settings = model_settings(self._config, model)
         try:
-            return self._loaded(settings)
+            return self._loaded(settings), False
         except DelegateError as error:
             if settings.fallback is None:
                 raise
+            fallback = self._loaded(fallback_settings(self._config, settings))
             log.warning("model %s: %s; %s takes its place", model, error, settings.fallback)
-            self._health.fault(f"delegate_fallback:{model}", True)
-            return self._loaded(fallback_settings(self._config, settings))
+            return fallback, True
 
     def _loaded(self, settings: ModelSettings) -> Engine:
         if settings not in self._engines:

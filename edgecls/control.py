@@ -14,6 +14,7 @@ from edgecls.assembly import AssembledWatch, Assembler
 from edgecls.delivery.commands import Setting
 from edgecls.domain import EndReason
 from edgecls.errors import EdgeclsError
+from edgecls.health import Health
 from edgecls.overrides import OVERRIDE, known_models, note_of, overridden
 from edgecls.pipeline import Publisher
 from edgecls.settings import Config, WatchSettings
@@ -38,17 +39,30 @@ class Running:
 
     config: Config  # with what was set since the start
     watches: dict[str, AssembledWatch]
+    health: Health
     looks: dict[str, pipeline.Watch] = field(init=False)  # what the loop needs of them
     reopen: dict[str, threading.Event] = field(init=False)  # cameras that are to serve other views
 
     def __post_init__(self) -> None:
         self.looks = {name: watch.for_pipeline() for name, watch in self.watches.items()}
         self.reopen = {watch.camera: threading.Event() for watch in self.watches.values()}
+        self._tell_fallbacks(set())
 
     def put(self, name: str, watch: AssembledWatch) -> None:
         """Have a watch in the place of the one of that name."""
+        before = self._fallbacks()
         self.watches[name] = watch
         self.looks[name] = watch.for_pipeline()
+        self._tell_fallbacks(before)
+
+    def _fallbacks(self) -> set[str]:
+        """The models in whose place another one runs."""
+        return {watch.model for watch in self.watches.values() if watch.stands_in}
+
+    def _tell_fallbacks(self, before: set[str]) -> None:
+        now = self._fallbacks()
+        for model in before | now:
+            self.health.fault(f"delegate_fallback:{model}", model in now)
 
 
 class Control:

@@ -74,7 +74,7 @@ class Daemon:
         self.health = Health()
         self.notifier = Notifier.from_environment()
         self.outbox = self._open_outbox(remembers=remembers)
-        self.assembler = Assembler(config, self.state_dir, self.health)
+        self.assembler = Assembler(config, self.state_dir)
         self.running = self._assemble()
         self.config, self.watches = self.running.config, self.running.watches
         self.cameras = sorted({watch.camera for watch in self.watches.values()})
@@ -144,19 +144,21 @@ class Daemon:
         config = self.in_file if self.outbox is None else as_set(self.in_file, self.outbox)
         for sentence in unheeded(config):
             log.warning("%s", sentence)
-        try:
-            return self._running(config)
-        except (ConfigError, ModelError) as error:
-            if self.outbox is None or config == self.in_file:
-                raise
-            running = self._running(self.in_file)
-            log.warning("what was set over MQTT cannot be had: %s; the file's values hold", error)
-            forget_what_was_set(self.outbox)
-            return running
-
-    def _running(self, config: Config) -> Running:
-        watch = self.assembler.watch
-        return Running(config, {name: watch(name, each) for name, each in config.watches.items()})
+        watches, settings = {}, dict(config.watches)
+        for name, wanted in config.watches.items():
+            try:
+                watches[name] = self.assembler.watch(name, wanted)
+            except (ConfigError, ModelError) as error:
+                # A camera that was switched off stays so, whatever else cannot be had.
+                settings[name] = replace(self.in_file.watches[name], enabled=wanted.enabled)
+                if self.outbox is None or settings[name] == wanted:
+                    raise
+                watches[name] = self.assembler.watch(name, settings[name])
+                log.warning(
+                    "%s; what was set over MQTT is forgotten", error
+                )
+                forget_what_was_set(self.outbox, name)
+        return Running(replace(config, watches=settings), watches, self.health)
 
     def _resume(self) -> Resumed:
         if self.outbox is None:

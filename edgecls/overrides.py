@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
-from edgecls.settings import Config, WatchSettings
+from edgecls.settings import Config, DecisionSettings, Rule, WatchSettings
 
 OVERRIDE = "override"  # the kind of note; its name is WATCH/KEY
+KEYS = ("enabled", "min_score", "model")
+MIN_SCORE: Rule = next(f for f in fields(DecisionSettings) if f.name == "min_score").metadata[
+    "rule"
+]
 
 
 def overridden(settings: WatchSettings, key: str, value: Any) -> WatchSettings:
@@ -50,6 +54,18 @@ def value_in_file(settings: WatchSettings, key: str) -> Any:
 def _holds(config: Config, watch: str, key: str, note: Any) -> bool:
     match note:
         case {"value": value, "file": in_file}:
-            same = value_in_file(config.watches[watch], key) == in_file
-            return same and (key != "model" or value in known_models(config))
+            fits = key in KEYS and _fits(config, key, value)
+            return fits and value_in_file(config.watches[watch], key) == in_file
+    return False
+
+
+def _fits(config: Config, key: str, value: Any) -> bool:
+    """Whether a value may be set: another version of edgecls may have written it."""
+    match key, value:
+        case "enabled", bool():
+            return True
+        case "min_score", float() | int():
+            return not isinstance(value, bool) and MIN_SCORE.instead_of(value) is None
+        case "model", str():
+            return value in known_models(config)
     return False

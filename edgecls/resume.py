@@ -39,10 +39,10 @@ def as_set(config: Config, outbox: Outbox) -> Config:
     return config
 
 
-def forget_what_was_set(outbox: Outbox) -> None:
-    """The file's values hold again."""
-    for name in outbox.notes(OVERRIDE):
-        outbox.note(OVERRIDE, name, None)
+def forget_what_was_set(outbox: Outbox, watch: str) -> None:
+    """The file's `min_score` and `model` of a watch hold again."""
+    for key in ("min_score", "model"):
+        outbox.note(OVERRIDE, f"{watch}/{key}", None)
 
 
 def resume(config: Config, watches: Mapping[str, AssembledWatch], outbox: Outbox) -> Resumed:
@@ -55,7 +55,7 @@ def resume(config: Config, watches: Mapping[str, AssembledWatch], outbox: Outbox
             continue
         watch = watches.get(name)
         media = watch is not None and has_media_time(config.cameras[watch.camera])
-        away_s = 0.0 if media else left.looked.known_s()
+        away_s = 0.0 if media else left.looked.elapsed_s()
         if watch is None or watch.model != left.kept.model:
             resumed.farewells.append(_farewell(name, left, away_s, removed=watch is None))
         else:

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from edgecls.overrides import note_of, overridden, with_overrides
-from edgecls.settings import CameraSettings, Config, ModelSettings, WatchSettings
+from edgecls.daemon import Daemon
+from edgecls.delivery.outbox import Outbox
+from edgecls.health import Health
+from edgecls.overrides import OVERRIDE, note_of, overridden, with_overrides
+from edgecls.settings import (
+    CameraSettings,
+    Config,
+    DeviceSettings,
+    ModelSettings,
+    MqttSettings,
+    OutboxSettings,
+    WatchSettings,
+)
 
 CONFIG = Config(
     cameras={"yard": CameraSettings(source="demo:")},
@@ -57,6 +70,40 @@ def test_what_cannot_be_understood_does_not_hold(note: Any) -> None:
     assert restarted(CONFIG, model=note) == (CONFIG.watches["gate"], ["gate/model"])
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("foo", 1), ("model", ["day"]), ("min_score", "0.5"), ("min_score", True), ("enabled", None)],
+)
+def test_what_another_version_may_have_written_does_not_hold(key: str, value: Any) -> None:
+    note = {"value": value, "file": getattr(CONFIG.watches["gate"], key, None)}
+    assert restarted(CONFIG, **{key: note}) == (CONFIG.watches["gate"], [f"gate/{key}"])
+
+
 def test_a_watch_that_is_gone_takes_its_overrides_along() -> None:
     _, outdated = with_overrides(CONFIG, {"hall/enabled": {"value": False, "file": True}})
     assert outdated == ["hall/enabled"]
+
+
+def test_what_no_longer_fits_one_watch_is_forgotten_for_that_watch_only(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox-board.sqlite", OutboxSettings(), Health())
+    outbox.note(OVERRIDE, "bedroom/enabled", {"value": False, "file": True})
+    outbox.note(OVERRIDE, "porch/enabled", {"value": False, "file": True})
+    outbox.note(OVERRIDE, "porch/min_score", {"value": 0.4, "file": None})
+    outbox.commit()
+    outbox.close()
+    watch = WatchSettings(model="camera_health_v1")
+    strict = replace(watch, decision=replace(watch.decision, leave_score=0.5))
+    config = Config(
+        device=DeviceSettings(id="board", state_dir=str(tmp_path)),
+        cameras={"yard": CameraSettings(source="demo:")},
+        watches={"bedroom": watch, "porch": strict},
+        mqtt=MqttSettings(url="mqtt://127.0.0.1:1"),
+    )
+    daemon = Daemon(config, threading.Event())
+    watches = daemon.config.watches
+    assert not watches["bedroom"].enabled
+    assert not watches["porch"].enabled
+    assert watches["porch"].decision.min_score is None
+    assert daemon.outbox is not None
+    assert sorted(daemon.outbox.notes(OVERRIDE)) == ["bedroom/enabled", "porch/enabled"]
+    daemon.outbox.close()

@@ -185,7 +185,7 @@ class Decider:
         name, now_s, score = self._judge.names[position], self._clock.now_s, top[0].score
         last_s = self._starts.get((name.label, name.index))
         published = last_s is None or reached(now_s - last_s, self._decision.cooldown_s)
-        if published:
+        if published and self._decision.cooldown_s:
             self._starts[name.label, name.index] = now_s
         return Held(
             name.label,

@@ -27,35 +27,23 @@ class Stamp:
     boot: str
     ns: int  # monotonic
     ts: float  # wall clock
-
-    @classmethod
-    def of(cls, ns: int, ts: float) -> Stamp:
-        """A moment since this machine was booted."""
-        return cls(boot_id(), ns, ts)
-
-    @property
-    def before_boot(self) -> bool:
-        """Whether the machine was booted since."""
-        return self.boot != boot_id()
-
-    def elapsed_s(self) -> float:
-        """Seconds since then: exact since boot; of before, what the wall clock says, at least 0."""
-        if self.before_boot:
-            return max(0.0, time.time() - self.ts)
-        return max(0.0, (time.monotonic_ns() - self.ns) / 1e9)
-
-    def age_s(self) -> float:
-        """As `elapsed_s`; but at least UNKNOWN_AGE_S where that is a guess."""
-        elapsed_s = self.elapsed_s()
-        return max(elapsed_s, UNKNOWN_AGE_S) if self._is_guess else elapsed_s
-
-    def known_s(self) -> float:
-        """As `elapsed_s`; but 0 where that is a guess: clocks without a battery are years off."""
-        return 0.0 if self._is_guess else self.elapsed_s()
+    known: bool  # whether that was synchronised
 
     @property
     def _is_guess(self) -> bool:
-        return self.before_boot and not clock_is_synchronised()
+        """A clock without a battery is years off until it is synchronised."""
+        rebooted = self.boot != boot_id()
+        return rebooted and not (self.known and clock_is_synchronised())
+
+    def elapsed_s(self) -> float:
+        """Seconds since then: exact since boot; else by the wall clock, 0 where that is a guess."""
+        if self.boot == boot_id():
+            return max(0.0, (time.monotonic_ns() - self.ns) / 1e9)
+        return 0.0 if self._is_guess else max(0.0, time.time() - self.ts)
+
+    def age_s(self) -> float:
+        """The same; but at least UNKNOWN_AGE_S where that is a guess."""
+        return UNKNOWN_AGE_S if self._is_guess else self.elapsed_s()
 
 
 @cache

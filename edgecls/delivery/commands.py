@@ -6,10 +6,11 @@ import json
 import math
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from edgecls.settings import TOPIC, DecisionSettings, Rule
+from edgecls.overrides import MIN_SCORE
+from edgecls.settings import TOPIC
 
 MAX_BYTES = 4096
 MAX_DEPTH = 8
@@ -22,9 +23,6 @@ _MAX_DIGITS = 18
 Asked = Mapping[str, Any]
 Transaction = str | int | float | None
 
-_MIN_SCORE: Rule = next(f for f in fields(DecisionSettings) if f.name == "min_score").metadata[
-    "rule"
-]
 _PLAIN_DECIMAL = re.compile(r"[0-9]{1,20}(\.[0-9]{0,20})?|\.[0-9]{1,20}")
 # Once begun it matches, closed or not: a text of quotes only costs no more than another.
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.?)*"?', re.DOTALL)
@@ -138,6 +136,8 @@ def parse_watch(asked: Asked, watches: Collection[str]) -> str:
 def may_answer_at(topic: str, *, below: Collection[str], never_below: Collection[str]) -> bool:
     """Whether an asker may choose this topic for the answer; whole levels are compared."""
     plain = re.fullmatch(TOPIC, topic) is not None and topic.isprintable()
+    if {"set", "request"} & set(topic.split("/")):
+        return False  # an answer must not be a command to somebody else
     inside = any(topic.startswith(f"{prefix.rstrip('/')}/") for prefix in below)
     return plain and inside and not any(f"{topic}/".startswith(f"{t}/") for t in never_below)
 
@@ -159,7 +159,7 @@ def _on_or_off(text: str) -> bool:
 
 def _min_score(text: str) -> float:
     score = float(text) if _PLAIN_DECIMAL.fullmatch(text) else math.nan
-    if (allowed := _MIN_SCORE.instead_of(score)) is not None:
+    if (allowed := MIN_SCORE.instead_of(score)) is not None:
         raise BadCommand(f"min_score must be a plain decimal number {allowed}")
     return score
 

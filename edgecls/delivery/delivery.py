@@ -12,7 +12,7 @@ import math
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -92,6 +92,7 @@ class Delivery:
         self._settings, self._about, self._interval_s = settings, about, interval_s
         self._mailbox = box = Mailbox()
         self.publish, self.announce, self.remember = box.publish, box.announce, box.remember
+        self._taken: dict[str, Outcome] = {}  # the last that was taken out, per watch
         self._fresh: list[Outcome] = []  # taken out, not shown yet
         self._outbox, self._health = outbox, health
         self._wire = Wire(self._topic, health)
@@ -133,21 +134,21 @@ class Delivery:
 
     def run(self) -> None:
         """Body of the thread "delivery": ends after `close`."""
+        said = False
         try:
             while not self._drained():
                 self.progress.step()
                 self._take_together()
-                self._outbox.commit()
-                self._show_fresh()
+                self._commit()
                 self._do_chores()
                 self._send_events()
                 self._show_pictures()
                 self._retained.settle()
-            self._keep(list(self._mailbox.newest.values()))
-            self._say_goodbye()
+            self._keep_newest()
+            said = self._say_goodbye()
             self._outbox.commit()
         finally:
-            self._session.close(with_will=self._closing is None or self._closing.restarting)
+            self._session.close(with_will=not said)
             self._outbox.close()
             self._closed.set()
 
@@ -201,7 +202,8 @@ class Delivery:
             case Outcome():
                 for event in item.events:
                     self._outbox.add(event)
-                self._keep([item])
+                self._keep(item)
+                self._taken[item.watch] = item
                 self._fresh.append(item)
             case Connected(line):
                 self._connected(line)
@@ -226,6 +228,7 @@ class Delivery:
                 self._closing = item
 
     def _connected(self, line: Line) -> None:
+        self._commit()  # what was taken out before is to be announced as well
         self._agenda.plan(Chore.BE_ALONE, ALONE_S)
         self._wire.connected(line)
         self._presence.listen_before(line)
@@ -270,17 +273,27 @@ class Delivery:
         self._agenda.plan(Chore.REFRESH, REFRESH_S)
         self._retained.refresh(self._mailbox.newest)
         self._health.warning(UNSYNCHRONIZED, not clock_is_synchronised())
-        # How long they have lasted is lost with the process otherwise.
-        newest = list(self._mailbox.newest.values())
-        self._keep(each for each in newest if each.state.label is not None)
+        self._keep_newest()
         self._outbox.commit()
 
-    def _keep(self, outcomes: Iterable[Outcome]) -> None:
-        for outcome in outcomes:
-            self._outbox.note(kept.KEPT, outcome.watch, kept.written(outcome))
+    def _keep_newest(self) -> None:
+        """How long states have lasted is lost with the process otherwise.
 
-    def _show_fresh(self) -> None:
-        """Only now that it is on disk: what is said must survive us."""
+        Not of a state that has changed since: its event is under way to us.
+        """
+        for watch, taken in list(self._taken.items()):
+            newest = self._mailbox.newest[watch]
+            now, then = newest.state, taken.state
+            if now.label is not None and (now.label, now.since) == (then.label, then.since):
+                self._keep(newest)
+
+    def _keep(self, outcome: Outcome) -> None:
+        known = clock_is_synchronised()
+        self._outbox.note(kept.KEPT, outcome.watch, kept.written(outcome, clock_known=known))
+
+    def _commit(self) -> None:
+        """Show only what is on disk: what is said must survive us."""
+        self._outbox.commit()
         for outcome in self._fresh:
             self._retained.show(outcome)
         self._fresh.clear()
@@ -319,18 +332,21 @@ class Delivery:
         }
         self._wire.publish("stats", encode(payload), qos=0)
 
-    def _say_goodbye(self) -> None:
-        """`offline`, seen to have passed the broker: a clean disconnect sends no will."""
-        if self._closing is None or self._closing.restarting:
-            return
-        echoed = self._wire.publish("status", OFFLINE, retain=True) is None
+    def _say_goodbye(self) -> bool:
+        """`offline`, and whether it was seen to have passed the broker: else the will must say it,
+        which a clean disconnect discards."""
+        if self._closing is None or self._closing.restarting or self._wire.line is None:
+            return False
+        self._wire.publish("status", OFFLINE, retain=True)
+        echoed = False
         deadline = time.monotonic() + GOODBYE_S
         # What is unread when we disconnect resets the connection, and that brings the will.
         while self._wire.line is not None and not (echoed and self._wire.idle):
             if (item := self._mailbox.take(deadline)) is None:
-                return
+                break
             self._take(item)
             echoed = echoed or (isinstance(item, Arrived) and self._presence.is_told_offline(item))
             if self._wire.idle:
                 # Amqtt acknowledges first, and forgets what is under way when we disconnect.
                 deadline = min(deadline, time.monotonic() + ECHO_S)
+        return self._wire.line is not None and self._wire.idle

@@ -65,7 +65,11 @@ class Outbox:
             self._storage.put_off()
             return
         self._refused.clear()
+        self.commit()
         self._storage.retry()
+        self._sendings.clear()  # ids may be others now
+        self._inherited_to = self._storage.use(lambda store: store.last_id)
+        self.pending = self._storage.use(lambda store: store.pending)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -178,6 +182,8 @@ class Outbox:
     def _note_overflow(self, lost: int) -> None:
         self.dropped += lost
         if lost:
+            known = self._ids_under_way()
+            self._sendings = {id_: n for id_, n in self._sendings.items() if id_ in known}
             if self._full_at is None:
                 log.warning(
                     "outbox full: more events wait than [outbox] allows, the oldest are lost"

@@ -19,11 +19,13 @@ class Presence:
         self.status, self.info = f"{base}/status", f"{base}/info"
         self._health = health
         self._connects = 0
+        self._listening = False  # nothing of ours has come back on this connection
         self._foreign_before = False
 
     def listen_before(self, line: Line) -> None:
         """Subscribe to what was said of us meanwhile: before we say it ourselves."""
         self._connects += 1
+        self._listening = True
         line.subscribe(self.info, 1)
 
     def listen_after(self, line: Line) -> None:
@@ -35,14 +37,15 @@ class Presence:
         return message.topic == self.status and message.payload == OFFLINE
 
     def note_info(self, message: Arrived, epoch: str) -> None:
-        """Somebody else's `info` after each of two connects: they have our client id.
+        """Somebody else's `info` retained at each of two connects: they have our client id.
 
         Mosquitto before 2.0.15, and MQTT 3.1.1, do not say why they closed the connection. Once is
         not enough: a broker that lost its memory in a power cut has an old one of ours.
         """
-        if message.topic != self.info or self._connects < 2:
+        if message.topic != self.info or not self._listening:
             return
-        foreign = epoch.encode() not in message.payload
+        self._listening = False  # what follows is what we say ourselves
+        foreign = self._connects > 1 and epoch.encode() not in message.payload
         if foreign and self._foreign_before:
             self._health.fault(CLIENT_ID_TAKEN, True)
             log.warning("another client uses our client id: is there a second [device] id like it?")

@@ -62,10 +62,9 @@ class Retained:
         self._incomplete = False
         self._states.clear()
         self._said.clear()
-        self.describe()
+        self._describe()
         self.report_health()
-        for outcome in self._outcomes.values():
-            self._say_outcome(outcome)
+        self._say_outcomes()
         for watch in self._snapshots:
             self._say_snapshot(watch)
         self.say_online()
@@ -87,6 +86,10 @@ class Retained:
         Home Assistant may lose new entities of a discovery that follows too soon on another one:
         after a change, `rediscover`.
         """
+        self._describe()
+        self._say_outcomes()  # of another model, other labels
+
+    def _describe(self) -> None:
         card = self._about.card()
         self._learn(card)
         announcement = self._home.announcement(card) if self._home.wanted else None
@@ -161,9 +164,14 @@ class Retained:
             self._say(topic, _CLEARED)
         for watch in list(self._outcomes):
             if watch not in self._labels:
-                del self._outcomes[watch], self._states[watch]
+                del self._outcomes[watch]
+                self._states.pop(watch, None)
         for watch in set(self._snapshots) - self._pictured:
             del self._snapshots[watch]
+
+    def _say_outcomes(self) -> None:
+        for outcome in self._outcomes.values():
+            self._say_outcome(outcome)
 
     def _say_outcome(self, outcome: Outcome) -> None:
         for slug in self._labels[outcome.watch]:

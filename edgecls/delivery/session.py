@@ -93,15 +93,18 @@ class Session:
             if not self._is_old(url, ending) or version == self._versions[-1]:
                 self._complain(url, ending)
                 break
+            if ending.end is End.OLD_BROKER:
+                self._old_brokers.add(url)
         return 0.0
 
     def _stay(self, url: BrokerUrl, version: int, connection: Connection) -> float:
         self._welcome(url, version)
-        (self._new_brokers if version == 5 else self._old_brokers).add(url)
+        if version == 5:
+            self._new_brokers.add(url)
         since = time.monotonic()
         self._connection = connection
-        if self._closed.is_set():  # `close` came before the line above
-            connection.disconnect()
+        if self._closed.is_set():  # `close` came before the line above, and nobody said `offline`
+            connection.disconnect(with_will=True)
         ending = connection.stay()
         self._connection = None
         self._tell(Lost(connection))

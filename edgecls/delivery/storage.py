@@ -15,8 +15,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from edgecls.delivery.numbering import Numbering
 from edgecls.delivery.store import Store
+from edgecls.delivery.transfer import Rescued, give_back, rescue
 from edgecls.errors import EdgeclsError
 from edgecls.health import Health
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 REPLACED = "database_replaced"
-DAMAGED = ".damaged"
+DAMAGED, NEW, JOURNAL = ".damaged", ".new", "-wal"
 RETRY_S = 30.0  # before the disk is tried again
 PUT_OFF_S = 1.0  # while events are on their way
 MAX_REPLACEMENTS = 3  # in one run: a disk that damages every file is no place for one
@@ -42,18 +42,19 @@ class Storage:
         self._path, self._health = path, health
         self._retry_at = math.inf
         self._replacements = 0
+        self._rescued = Rescued()  # what memory holds for the disk
         self.in_memory = path is None
         self._store = Store(None) if path is None else self._opened(path)
 
     def use(self, action: Callable[[Store], T]) -> T:
-        """What `action` does with the store; where that fails, with the one that replaces it."""
+        """What `action` does with the store; if the disk fails, with the one that replaces it."""
         while True:
             try:
                 return action(self._store)
             except sqlite3.DatabaseError as error:
                 if isinstance(error, _OUR_FAULT) or self.in_memory:
                     raise
-                self._replace(error)
+                self._store = self._successor(error, self._store)
 
     @property
     def retry_at(self) -> float:
@@ -65,15 +66,16 @@ class Storage:
         self._retry_at = time.monotonic() + PUT_OFF_S
 
     def retry(self) -> None:
-        """Go back to the disk if it can be written again."""
+        """Go back to the disk if it can be written again. Nothing may be under way."""
         assert self._path is not None
         self._retry_at = time.monotonic() + RETRY_S
-        with suppress(sqlite3.DatabaseError), ExitStack() as undo:
+        with suppress(sqlite3.DatabaseError, OSError), ExitStack() as undo:
             store = _open(self._path)
             undo.callback(store.close)
             if store.damage is not None:
-                raise store.damage
-            store.take_over(self._store)
+                store = self._begun_anew(store.damage, store)
+                undo.callback(store.close)
+            give_back(self._store, store, self._rescued)
             undo.pop_all()
             self._store.close()
             self._store, self.in_memory, self._retry_at = store, False, math.inf
@@ -98,46 +100,58 @@ class Storage:
         if emptied:
             log.error("%s was empty: what was in it is lost", path)
             self._health.fault(REPLACED, True)
-        if store.damage is None:
-            return store
-        successor = self._successor(store.damage, store)
-        store.close()
-        return successor
-
-    def _replace(self, error: sqlite3.DatabaseError) -> None:
-        broken = self._store
-        self._store = self._successor(error, broken)
-        broken.close()
+        return store if store.damage is None else self._successor(store.damage, store)
 
     def _successor(self, error: sqlite3.DatabaseError, broken: Store | None) -> Store:
         """A new file where the old one is damaged, else memory; with what can still be read."""
-        assert self._path is not None
         self._health.fault(REPLACED, True)
         self._replacements += 1
         if _code(error) in _BROKEN and self._replacements <= MAX_REPLACEMENTS:
             try:
-                _set_aside(self._path)
-                store = _heir(_open(self._path), broken)
+                return self._begun_anew(error, broken)
             except (OSError, sqlite3.DatabaseError) as another:
                 error = sqlite3.DatabaseError(f"{error}; and a new one cannot be begun: {another}")
-            else:
-                aside = _aside(self._path).name
-                log.error("%s: %s; set aside as %s and begun anew", self._path, error, aside)
-                return store
         log.error("%s cannot be used: %s; events are kept in memory", self._path, error)
         self.in_memory, self._retry_at = True, time.monotonic() + RETRY_S
-        return _heir(Store(None), broken)
+        memory = Store(None)
+        self._rescued = Rescued()
+        if broken is not None:
+            self._rescued = rescue(broken, memory)
+            broken.close()
+        return memory
 
+    def _begun_anew(self, error: sqlite3.DatabaseError, broken: Store | None) -> Store:
+        """The damaged file set aside, and a new one with what can be read in its place.
 
-def _heir(store: Store, broken: Store | None) -> Store:
-    if broken is not None:
-        store.take_over(broken, epoch=Numbering().epoch)
-    return store
+        Filled under another name: whenever we are killed, one of the two is whole.
+        """
+        assert self._path is not None
+        new = _beside(self._path, NEW)
+        _remove(new)
+        heir = Store(new)
+        try:
+            if broken is not None:
+                rescue(broken, heir)
+        finally:
+            heir.close()
+        _set_aside(self._path)
+        new.replace(self._path)
+        if broken is not None:
+            broken.close()  # before the new one has a journal: it would remove that
+        aside = _beside(self._path, DAMAGED).name
+        log.error("%s: %s; set aside as %s and begun anew", self._path, error, aside)
+        return Store(self._path)
 
 
 def _open(path: Path) -> Store:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        new = _beside(path, NEW)
+        if new.exists() and not path.exists():  # we were killed between two renames
+            _set_aside(path)
+            new.replace(path)
+        else:
+            _remove(new)
     except OSError as error:
         raise sqlite3.OperationalError(str(error)) from error
     return Store(path)
@@ -145,14 +159,19 @@ def _open(path: Path) -> Store:
 
 def _set_aside(path: Path) -> None:
     """One damaged file is kept for those who want to look into it, and its journal."""
-    for part in ("-wal", ""):
-        file = path.with_name(path.name + part)
+    for part in ("", JOURNAL):
+        file = _beside(path, part)
         if file.exists():
-            file.replace(_aside(path).with_name(_aside(path).name + part))
+            file.replace(_beside(path, DAMAGED + part))
 
 
-def _aside(path: Path) -> Path:
-    return path.with_name(path.name + DAMAGED)
+def _remove(path: Path) -> None:
+    for part in ("", JOURNAL):
+        _beside(path, part).unlink(missing_ok=True)
+
+
+def _beside(path: Path, ending: str) -> Path:
+    return path.with_name(path.name + ending)
 
 
 def _code(error: sqlite3.Error) -> int:

@@ -6,10 +6,9 @@ SQLite raises goes to the caller, and then nothing has changed.
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from edgecls.delivery.clock import Stamp, boot_id
 from edgecls.delivery.numbering import Numbering
 from edgecls.delivery.payloads import Payload, encode, event_payload
 from edgecls.delivery.room import Room
+from edgecls.delivery.rows import COLUMNS, Damaged, Reading, Row, parsed
 from edgecls.domain import LabelEvent
 from edgecls.settings import OutboxSettings
 
@@ -44,11 +44,12 @@ _SCHEMA = """
         acked INTEGER NOT NULL DEFAULT 0
     );
     CREATE INDEX IF NOT EXISTS waiting ON events (id) WHERE acked = 0;
+    CREATE INDEX IF NOT EXISTS numbers ON events (epoch, seq);
     CREATE TABLE IF NOT EXISTS notes (
         kind TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, name)
     ) WITHOUT ROWID;
 """
-_COLUMNS = "id, epoch, seq, watch, from_seq, body, boot, handed_ns, ts, acked"
+_MARKS = ",".join("?" * len(COLUMNS.split(",")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,12 @@ class Entry:
     watch: str
     payload: Payload
     stamp: Stamp  # when its frame was handed over
+
+    @classmethod
+    def of(cls, row: Row) -> Entry:
+        """Raises Damaged for a row that was not written by us."""
+        payload = row.payload()
+        return cls(row.id, row.watch, payload, row.stamp(known=bool(payload["ts_sync"])))
 
 
 @dataclass(slots=True)
@@ -78,8 +85,7 @@ class Store:
 
     def __init__(self, path: Path | None) -> None:
         """`path` None: in memory. Raises sqlite3.DatabaseError, also when another has the file."""
-        self._in_memory = path is None
-        self._inherited_to = 0  # the last id that was taken over from another store
+        self.in_memory = path is None
         # The daemon opens it before the thread that owns it is there.
         self._db = sqlite3.connect(
             path or _MEMORY, _LOCK_TIMEOUT_S, isolation_level=None, check_same_thread=False
@@ -87,17 +93,20 @@ class Store:
         self._db.text_factory = _text
         try:
             self._db.executescript(_PRAGMAS)
-            with self._transaction():  # takes the lock, for as long as we live
+            with self.transaction():  # takes the lock, for as long as we live
                 for statement in _SCHEMA.split(";"):
                     self._db.execute(statement)
+        except UnicodeDecodeError as error:  # sqlite3 cannot even read what SQLite complains of
+            self._db.close()
+            raise Damaged(str(error)) from error
         except sqlite3.Error:
             self._db.close()
             raise
         self.numbering, self.count, self.pending, self.last_id = Numbering(), 0, 0, 0
-        self.damage: sqlite3.DatabaseError | None = None  # what can be read can be taken over
+        self.damage: sqlite3.DatabaseError | None = None  # what can be read can be rescued
         try:
             self.numbering = self._read_numbering()
-            self.count, self.pending, self.last_id = self._counts()
+            self.recount()
         except sqlite3.DatabaseError as error:
             self.damage = error
 
@@ -108,7 +117,7 @@ class Store:
     def notes(self, kind: str) -> dict[str, Any]:
         """The notes of a kind, by name."""
         rows = self._db.execute("SELECT name, value FROM notes WHERE kind = ?", (kind,))
-        return {name: _parsed(value) for name, value in rows}
+        return {name: parsed(value) for name, value in rows}
 
     def first_waiting(self, without: Collection[int] = ()) -> Entry | None:
         """The oldest that the broker has not acknowledged, but for those of these ids."""
@@ -118,7 +127,7 @@ class Store:
 
     def since(self, epoch: str, after_seq: int, limit: int) -> list[Entry]:
         """Those of an epoch after a number, acknowledged or not, oldest first."""
-        query = "WHERE epoch = ? AND seq > ? ORDER BY id LIMIT ?"
+        query = "WHERE epoch = ? AND seq > ? ORDER BY seq LIMIT ?"
         return list(self._entries(query, epoch, after_seq, limit))
 
     @property
@@ -131,72 +140,29 @@ class Store:
 
         Acknowledged events go first, then the oldest that are not under way.
         """
-        numbering, pending, count = self.numbering.copy(), self.pending, self.count
-        last_id = self.last_id
-        with self._transaction():
+        numbering, last_id, new = self.numbering.copy(), self.last_id, len(batch.events)
+        with self.transaction():
             for event, ts_sync in batch.events:
                 last_id += 1
-                self._insert(last_id, numbering, event, ts_sync)
+                self.put_event(_row(last_id, numbering, event, ts_sync))
             acked = [(id_,) for id_ in batch.acked]
             settle = "UPDATE events SET acked = 1 WHERE id = ? AND acked = 0"
             settled = self._db.executemany(settle, acked).rowcount if acked else 0
-            notes = batch.notes
-            if batch.events:
-                notes = {**notes, ("numbering", "now"): _written(numbering)}
-            self._put(notes)
-            new = len(batch.events)
-            room = Room(self._db, count + new, pending + new - settled)
+            self.put_notes(batch.notes)
+            if new:
+                self.put_numbering(numbering)
+            room = Room(self._db, self.count + new, self.pending + new - settled)
             room.make(bounds.max_events, self._max_pages(bounds), under_way)
         self.numbering, self.last_id = numbering, last_id
         self.count, self.pending = room.count, room.pending
         return room.lost
 
-    def take_over(self, other: Store, *, epoch: str | None = None) -> None:
-        """Go on for another store: with its notes and its events, from which those follow that it
-        once took over from us. Its numbers go on, or those of a new `epoch` begin.
+    def put_event(self, row: Row) -> None:
+        """Part of a transaction: an event, unless there is one of that id."""
+        self._db.execute(f"INSERT OR IGNORE INTO events ({COLUMNS}) VALUES ({_MARKS})", row)
 
-        What the other cannot read any more is left out; into memory go waiting events only.
-        """
-        numbering = other.numbering.copy()
-        if epoch is not None:
-            numbering = Numbering(epoch, 0, numbering.starts)
-        shift = self.last_id - other._inherited_to
-        which = "WHERE acked = 0" if self._in_memory else ""
-        with self._transaction():
-            if other._inherited_to:
-                ours = "DELETE FROM events WHERE acked = 0 AND id <= ?"
-                self._db.execute(ours, (other._inherited_to,))
-                self._db.execute("DELETE FROM notes")
-            rows = other._readable(f"SELECT {_COLUMNS} FROM events {which} ORDER BY id", 5)
-            for id_, *row in rows:
-                moved = id_ if id_ <= other._inherited_to else id_ + shift
-                values = (moved, *row)
-                self._db.execute(f"INSERT OR REPLACE INTO events VALUES ({'?,' * 9}?)", values)
-            for row in other._readable("SELECT kind, name, value FROM notes ORDER BY kind", 2):
-                self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", row)
-            self._put({("numbering", "now"): _written(numbering)})
-            counts = self._counts()
-        self.numbering = numbering
-        self.count, self.pending, last_id = counts
-        self.last_id = self._inherited_to = max(last_id, other.last_id + shift)
-
-    def _counts(self) -> tuple[int, int, int]:
-        """All events, those that wait, and the last id."""
-        counts: tuple[int, int, int] = self._db.execute(
-            "SELECT COUNT(*), IFNULL(SUM(acked = 0), 0), IFNULL(MAX(id), 0) FROM events"
-        ).fetchone()
-        return counts
-
-    def _insert(self, id_: int, numbering: Numbering, event: LabelEvent, ts_sync: bool) -> None:
-        numbered = numbering.number(event, ts_sync=ts_sync)
-        body = encode(event_payload(numbered)).decode()
-        stamp = (boot_id(), event.handed_ns, event.ts)
-        self._db.execute(
-            f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, NULL, ?, ?, ?, ?, 0)",
-            (id_, numbered.epoch, numbered.seq, event.watch, body, *stamp),
-        )
-
-    def _put(self, notes: Mapping[tuple[str, str], Any]) -> None:
+    def put_notes(self, notes: Mapping[tuple[str, str], Any]) -> None:
+        """Part of a transaction: notes; None forgets one."""
         for (kind, name), value in notes.items():
             if value is None:
                 self._db.execute("DELETE FROM notes WHERE kind = ? AND name = ?", (kind, name))
@@ -204,24 +170,57 @@ class Store:
                 row = (kind, name, encode(value).decode())
                 self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", row)
 
-    def _entries(self, query: str, *values: Any) -> Iterator[Entry]:
-        columns = "id, watch, body, boot, handed_ns, ts"
-        for row in self._db.execute(f"SELECT {columns} FROM events {query}", values):
-            id_, watch, body, *stamp = row
-            yield Entry(id_, watch, _parsed(body), Stamp(*stamp))
+    def put_numbering(self, numbering: Numbering) -> None:
+        """Part of a transaction: the numbers that were given."""
+        now = {"epoch": numbering.epoch, "seq": numbering.seq, "starts": numbering.starts}
+        self.put_notes({("numbering", "now"): now})
 
-    def _readable(self, query: str, json_at: int) -> Iterator[list[Any]]:
-        """The rows of a query, if there is JSON in them: up to where the database cannot be read,
-        and then from the other end."""
-        for direction in ("ASC", "DESC"):
-            try:
-                for row in self._db.execute(f"{query} {direction}"):
-                    with suppress(ValueError):
-                        json.loads(row[json_at])
-                        yield list(row)
-            except sqlite3.DatabaseError:
-                continue
-            return
+    def settle(self, epoch: str, seq: int) -> bool:
+        """Part of a transaction: an event was acknowledged; whether there is one."""
+        query = "UPDATE events SET acked = 1 WHERE epoch = ? AND seq = ?"
+        return self._db.execute(query, (epoch, seq)).rowcount > 0
+
+    def has(self, epoch: str, seq: int) -> bool:
+        """Whether there is an event of that number."""
+        query = "SELECT 1 FROM events WHERE epoch = ? AND seq = ?"
+        return self._db.execute(query, (epoch, seq)).fetchone() is not None
+
+    def forget_notes(self) -> None:
+        """Part of a transaction: all of them."""
+        self._db.execute("DELETE FROM notes")
+
+    def readable_events(self, *, waiting: bool) -> Reading[Row]:
+        """The events in their order, all or those that wait, as far as they can be read."""
+        which = "WHERE acked = 0" if waiting else ""
+        query = f"SELECT {COLUMNS} FROM events {which} ORDER BY id"
+        return Reading(self._db, query, Row.checked)
+
+    def readable_notes(self) -> Reading[tuple[str, str, Any]]:
+        """Kind, name and value of the notes, as far as they can be read."""
+        query = "SELECT kind, name, value FROM notes ORDER BY kind"
+        return Reading(self._db, query, lambda row: (str(row[0]), str(row[1]), parsed(row[2])))
+
+    def recount(self) -> None:
+        """Count events, those that wait, and find the last id."""
+        self.count, self.pending, self.last_id = self._db.execute(
+            "SELECT COUNT(*), IFNULL(SUM(acked = 0), 0), IFNULL(MAX(id), 0) FROM events"
+        ).fetchone()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing, and on the disk afterwards."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:  # a full disk ends it by itself
+                self._db.execute("ROLLBACK")
+            raise
+
+    def _entries(self, query: str, *values: Any) -> Iterator[Entry]:
+        rows: Iterable[Any] = self._db.execute(f"SELECT {COLUMNS} FROM events {query}", values)
+        return (Entry.of(Row.checked(row)) for row in rows)
 
     def _read_numbering(self) -> Numbering:
         match self.notes("numbering").get("now"):
@@ -236,34 +235,13 @@ class Store:
         value: int = self._db.execute(f"PRAGMA {name}").fetchone()[0]
         return value
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:  # a full disk ends it by itself
-                self._db.execute("ROLLBACK")
-            raise
 
-
-class Damaged(sqlite3.DatabaseError):
-    """What SQLite did not notice: it keeps no checksums."""
-
-    sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise Damaged(f"no JSON where some should be: {error}") from error
+def _row(id_: int, numbering: Numbering, event: LabelEvent, ts_sync: bool) -> Row:
+    numbered = numbering.number(event, ts_sync=ts_sync)
+    body = encode(event_payload(numbered)).decode()
+    place = (id_, numbered.epoch, numbered.seq, event.watch, None)
+    return Row(*place, body, boot_id(), event.handed_ns, event.ts, 0)
 
 
 def _text(raw: bytes) -> str:
     return raw.decode(errors="replace")
-
-
-def _written(numbering: Numbering) -> dict[str, Any]:
-    return {"epoch": numbering.epoch, "seq": numbering.seq, "starts": numbering.starts}

@@ -24,6 +24,22 @@ def test_a_bare_name_is_a_credential_first(tmp_path: Path, monkeypatch: pytest.M
     assert read_password("mqtt", Path("/nowhere"), "[mqtt]") == "from systemd"
 
 
+def test_a_folder_of_credentials_gives_each_file_its_name_behind_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "edgecls_mqtt").write_text("from systemd")
+    (tmp_path / "edgecls_mqtt").chmod(0o400)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert read_password("mqtt", Path("/nowhere"), "[mqtt]") == "from systemd"
+
+
+def test_without_systemd_the_folder_that_it_would_have_read_serves(tmp_path: Path) -> None:
+    (tmp_path / "credentials").mkdir()
+    (tmp_path / "credentials" / "mqtt").write_text("from the service's folder")
+    (tmp_path / "credentials" / "mqtt").chmod(0o600)
+    assert read_password("mqtt", tmp_path, "[mqtt]") == "from the service's folder"
+
+
 def test_a_password_that_everybody_can_read_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("secret")

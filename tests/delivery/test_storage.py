@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import resource
 import sqlite3
 from collections.abc import Iterator
@@ -181,3 +182,74 @@ def test_memory_that_never_saw_the_disk_is_appended_to_what_waits_there(tmp_path
     happen(outbox, 1)
     assert ids(outbox) == [f"{disk}-1", f"{disk}-2", *(f"{outbox.epoch}-{n}" for n in (1, 2, 3))]
     outbox.close()
+
+
+def test_a_disk_that_is_full_twice_costs_nothing_and_keeps_the_order(tmp_path: Path) -> None:
+    outbox = opened(tmp_path / "outbox.sqlite")
+    happen(outbox, 3)
+    epochs = [outbox.epoch] * 3
+    for _ in range(2):
+        with no_room_for_files():
+            happen(outbox, 2)
+        epochs += [outbox.epoch] * 2
+        outbox.retry()
+        happen(outbox, 1)
+        epochs += [outbox.epoch]
+    sent = ids(outbox)
+    outbox.close()
+    assert [each.split("-")[0] for each in sent] == epochs
+    assert len(set(sent)) == len(epochs)
+
+
+def test_a_file_that_is_deleted_while_we_are_in_memory_costs_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "outbox.sqlite"
+    outbox = opened(file)
+    happen(outbox, 3)
+    with no_room_for_files():
+        happen(outbox, 2)
+    for part in tmp_path.iterdir():
+        part.unlink()
+    outbox.retry()
+    assert file.exists()
+    assert [int(each.split("-")[1]) for each in ids(outbox)] == [1, 2, 3, 1, 2]
+    outbox.close()
+
+
+def test_a_replacement_that_was_broken_off_is_finished_or_forgotten(tmp_path: Path) -> None:
+    file, new = tmp_path / "outbox.sqlite", tmp_path / "outbox.sqlite.new"
+    whole = opened(file)
+    happen(whole, 2)
+    whole.close()
+    new.write_bytes(b"half of it")
+    again = opened(file)
+    assert again.pending == 2
+    again.close()
+    assert not new.exists()
+    file.rename(new)  # killed between two renames
+    again = opened(file)
+    assert again.pending == 2
+    again.close()
+
+
+def test_no_damage_stops_it(tmp_path: Path) -> None:
+    file = tmp_path / "outbox.sqlite"
+    outbox = opened(file)
+    happen(outbox, 30)
+    outbox.note("kept", "porch", {"label": "dog"})
+    outbox.commit()
+    outbox.close()
+    whole = file.read_bytes()
+    for seed in range(100):
+        chance = random.Random(seed)
+        damaged = bytearray(whole)
+        for _ in range(chance.choice((1, 2, 8, 40))):
+            damaged[chance.randrange(100, len(damaged))] = chance.randrange(256)
+        for part in tmp_path.iterdir():
+            part.unlink()
+        file.write_bytes(damaged)
+        outbox = opened(file)
+        outbox.notes("kept")
+        happen(outbox, 1)
+        newest = outbox.epoch
+        assert ids(outbox)[-1].startswith(newest), seed
+        outbox.close()
