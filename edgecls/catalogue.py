@@ -19,7 +19,7 @@ def model_folders() -> list[Path]:
 
 
 def shipped(folder: str) -> Path:
-    """`models` or `configs` as package data, or beside the package in a checkout."""
+    """`models`, `configs` or `systemd` as package data, or beside the package in a checkout."""
     package = Path(__file__).parent
     inside = package / "share" / folder
     return inside if inside.is_dir() else package.parent / folder

@@ -9,10 +9,9 @@ import os
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import TextIO
 
-from edgecls import __version__
-from edgecls.errors import EdgeclsError, one_line
+from edgecls import __version__, logs
+from edgecls.errors import EdgeclsError
 from edgecls.settings import ModelSettings, WatchSettings
 
 DEFAULT_CONFIG = Path("/etc/edgecls/edgecls.toml")
@@ -35,10 +34,11 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:  # the last line of defence: a person gets a line, not a traceback
-        if options.debug:
+        if options.debug and not logs.for_programs(options.log_format, os.environ):
             raise
         words, status = _last_words(error)
-        sys.stderr.write(f"edgecls {options.command}: {one_line(words)}\n")
+        told = error if options.debug else None
+        logs.tell(f"edgecls {options.command}: {words}", error=told)
     return status
 
 
@@ -58,30 +58,17 @@ def _prepare_output() -> None:
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
-class _StderrHandler(logging.StreamHandler[TextIO]):
-    """Writes to whatever is stderr at the moment: a live view on the terminal moves it aside."""
-
-    @property
-    def stream(self) -> TextIO:
-        return sys.stderr
-
-    @stream.setter
-    def stream(self, _: TextIO) -> None:
-        """The base class sets it once, to the stderr of that moment."""
-
-
 def _configure_logging(options: argparse.Namespace) -> None:
     level = logging.DEBUG if options.debug else logging.INFO
-    under_systemd = "JOURNAL_STREAM" in os.environ  # journald adds the time itself
-    stamp = "" if under_systemd else "%(asctime)s "
-    logging.basicConfig(
-        level=level, format=f"{stamp}%(levelname)s %(message)s", handlers=[_StderrHandler()]
-    )
+    logs.configure(level, options.log_format, os.environ)
 
 
 def _parser() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--debug", action="store_true", help="log details; tracebacks on errors")
+    shared.add_argument(
+        "--log-format", choices=logs.FORMATS, default="text", help="json: one object per line"
+    )
     parser = argparse.ArgumentParser(
         prog="edgecls",
         description="A camera classifier that can be trusted: label events over MQTT.",
@@ -97,7 +84,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(command("demo", "the daemon on embedded defaults: no camera, no broker, no download"))
     _add_look(command("look", "what the camera sees, and what edgecls makes of it"))
     _add_check_config(command("check-config", "validate a configuration"))
+    _add_doctor(command("doctor", "test each thing that the service needs; how to mend what fails"))
     _add_classify(command("classify", "one prediction per image"))
+    _add_service(command("service", "the systemd service: install, uninstall, status"), shared)
     return parser
 
 
@@ -138,6 +127,11 @@ def _add_check_config(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    _add_config(parser)
+    parser.add_argument("--json", action="store_true", help="JSON Lines on stdout")
+
+
 def _add_classify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     parser.add_argument("-m", "--model", required=True, help="a name of the catalogue or a .tflite")
@@ -149,6 +143,25 @@ def _add_classify(parser: argparse.ArgumentParser) -> None:
         "--resize", choices=("crop", "fit", "stretch"), default=WatchSettings.resize
     )
     parser.add_argument("--json", action="store_true", help="JSON Lines on stdout")
+
+
+def _add_service(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    def action(name: str, text: str) -> argparse.ArgumentParser:
+        description = text[0].upper() + text[1:] + "."
+        return actions.add_parser(name, help=text, description=description, parents=[shared])
+
+    install = action("install", "start it now and at every boot")
+    _add_config(install)
+    uninstall = action("uninstall", "stop it and take its files away")
+    uninstall.add_argument(
+        "--purge", action="store_true", help="also configuration, credentials, state and user"
+    )
+    for each in (install, uninstall):
+        each.add_argument("--dry-run", action="store_true", help="say what would be done")
+    status = action("status", "how it stands; exit status 1 when it does not run")
+    status.add_argument("instance", nargs="?", metavar="INSTANCE", help="x of edgecls@x")
 
 
 def _count(text: str) -> int:

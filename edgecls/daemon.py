@@ -154,9 +154,7 @@ class Daemon:
                 if self.outbox is None or settings[name] == wanted:
                     raise
                 watches[name] = self.assembler.watch(name, settings[name])
-                log.warning(
-                    "%s; what was set over MQTT is forgotten", error
-                )
+                log.warning("%s; what was set over MQTT is forgotten", error)
                 forget_what_was_set(self.outbox, name)
         return Running(replace(config, watches=settings), watches, self.health)
 

@@ -8,21 +8,32 @@ import re
 import socket
 from pathlib import Path
 
+from edgecls.errors import ConfigError
 from edgecls.paths import beside
-from edgecls.settings import DeviceSettings
+from edgecls.settings import SLUG, DeviceSettings
 
+INSTANCE = "EDGECLS_INSTANCE"
+"""Set by the unit edgecls@x to x."""
 STOCK_NAMES = frozenset({"raspberrypi", "localhost", "debian", "mendel"})
 _MACHINE_ID = Path("/etc/machine-id")
 
 
 def device_id(settings: DeviceSettings) -> str:
-    """The board's name in topics: as configured, or the host name as a slug.
+    """The board's name in topics: as configured, that of the unit's instance, or the host name as
+    a slug. Raises ConfigError for an instance that is no slug.
 
     Boards straight from the image share a host name; four digits of the hashed machine id keep
     two of them on one broker apart.
     """
     if settings.id is not None:
         return settings.id
+    if instance := os.environ.get(INSTANCE):
+        if not re.fullmatch(SLUG, instance):
+            raise ConfigError(
+                f"[device] id is not set, and the instance edgecls@{instance} cannot be the id: it "
+                "must be 1 to 40 of a-z, 0-9, _ and -"
+            )
+        return instance
     host = re.sub(r"[^a-z0-9_-]+", "-", socket.gethostname().split(".")[0].lower()).strip("-")
     name = host[:35] or "edgecls"
     if name not in STOCK_NAMES:

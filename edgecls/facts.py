@@ -9,7 +9,7 @@ from typing import Any
 from edgecls import __version__
 from edgecls.assembly import AssembledWatch
 from edgecls.delivery.discovery import DeviceCard, WatchCard
-from edgecls.service.board import board_model, vitals
+from edgecls.service.board import board_facts, board_model, vitals
 from edgecls.settings import Config, MqttSettings
 from edgecls.sources import spoken
 from edgecls.stats import Stats
@@ -38,7 +38,7 @@ class Facts:
         return {
             "version": __version__,
             "name": self._name,
-            "board": board_model(),
+            **board_facts(),
             "runtime": first.runtime,
             "delegate": first.delegate,
             "delegate_reason": "no other delegate is supported yet",

@@ -161,6 +161,9 @@ class OldBroker:
             except OSError:
                 return
             connect = client.recv(4096)
+            if not connect:  # somebody who only looked whether the port is open
+                client.close()
+                continue
             level = connect[connect.index(b"MQTT") + 4]
             if level == 4:
                 self._pass_on(client, connect)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from edgecls import logs
 from edgecls.assembly import check
 from edgecls.config import load, naming
 from edgecls.settings import Config
@@ -21,12 +23,13 @@ def run(options: argparse.Namespace) -> int:
     with naming(options.config):
         config, warnings = check(config)
     for warning in warnings:
-        sys.stderr.write(f"edgecls check-config: warning: {warning}\n")
+        logs.tell(f"edgecls check-config: warning: {warning}", level=logging.WARNING)
     if options.show:
         sys.stdout.write("\n".join(_as_toml(config)) + "\n")
     else:
         cameras, watches = len(config.cameras), len(config.watches)
-        sys.stderr.write(f"{options.config}: fine ({cameras} cameras, {watches} watches)\n")
+        fine = f"{options.config}: fine ({cameras} cameras, {watches} watches)"
+        logs.tell(fine, level=logging.INFO)
     return 0
 
 

@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+from edgecls import logs
 from edgecls.api import Classifier
 from edgecls.catalogue import find_model
 from edgecls.domain import Category, Classification
@@ -33,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
                 if options.json:
                     _print_json({"file": str(image), "error": str(error)})
                 else:
-                    sys.stderr.write(f"edgecls classify: {one_line(str(error))}\n")
+                    logs.tell(f"edgecls classify: {error}")
                 continue
             if options.json:
                 _print_json({"file": str(image), **_as_json(result)})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from edgecls import logs
 from edgecls.commands.views import LineView, Peek, TerminalView
 from edgecls.config import parse
 from edgecls.daemon import Daemon, RunOptions, stopping_on_signals
@@ -39,7 +41,8 @@ def run(options: argparse.Namespace) -> int:
     if find_spec("amqtt"):
         text += _BROKER
     else:
-        sys.stderr.write("no broker in this demo: the extra [embedded] (amqtt) brings one\n")
+        missing = "no broker in this demo: the extra [embedded] (amqtt) brings one"
+        logs.tell(missing, level=logging.WARNING)
     with stopping_on_signals() as stopped:
         return _show(Daemon(parse(text, Path.cwd()), stopped, remembers=False), model, options)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from edgecls import logs
 from edgecls.config import load, naming
 from edgecls.daemon import Daemon, RunOptions, stopping_on_signals
 
@@ -18,8 +19,8 @@ def run(options: argparse.Namespace) -> int:
     with stopping_on_signals() as stopped, naming(options.config):
         waiting = Daemon(config, stopped).run(run_options)
     if waiting:
-        sys.stderr.write(
+        logs.tell(
             f"edgecls run: {waiting} events were not delivered within {options.drain_timeout:g} s: "
-            "they wait for the next run; see above what the broker said\n"
+            "they wait for the next run; see above what the broker said"
         )
     return 1 if waiting else 0

@@ -208,6 +208,9 @@ def _tls(settings: MqttSettings) -> SSLContext:
         raise ConfigError(
             f"[mqtt] ca_file, cert_file or key_file ({named}) cannot be used: {error.strerror}"
         ) from error
+    if settings.ca_file is not None:
+        # Python 3.13 refuses authorities without key usage, as many home-made ones are.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if settings.tls_insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -88,7 +88,10 @@ class Store:
         self.in_memory = path is None
         # The daemon opens it before the thread that owns it is there.
         self._db = sqlite3.connect(
-            path or _MEMORY, _LOCK_TIMEOUT_S, isolation_level=None, check_same_thread=False
+            path or _MEMORY,
+            timeout=_LOCK_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
         )
         self._db.text_factory = _text
         try:

@@ -14,6 +14,7 @@ from edgecls.errors import ConfigError
 from edgecls.paths import beside
 from edgecls.pixels import SampledAhead, Turned, View
 from edgecls.progress import Progress
+from edgecls.redaction import spoken
 from edgecls.settings import CameraSettings
 from edgecls.sources.address import (
     Address,
@@ -24,7 +25,6 @@ from edgecls.sources.address import (
     PiCamera,
     V4l2,
     parse_source,
-    spoken,
 )
 from edgecls.sources.base import Origin, Shot, Wanted
 

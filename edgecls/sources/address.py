@@ -7,18 +7,12 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from edgecls.errors import ConfigError
+from edgecls.redaction import spoken
 
 ALLOWED = (
     "picamera2:N, v4l2:/dev/video0, rtsp://…, http(s)://…, file:clip.mp4?loop=true&realtime=true, "
     "dir:frames/?loop=true&fps=5&realtime=true or demo:"
 )
-
-# The second form is a password with a character that a URL should not hold; not a port.
-_LOGIN = re.compile(
-    r"(\b[a-z][a-z0-9+.-]*://)(?:[^\s/?#]*@|[^\s/@]*:(?!\d+/)[^\s@]*@)", re.IGNORECASE
-)
-# Cheap cameras take the login in the query.
-_QUERY_SECRET = re.compile(r"(?i)([?&;](?:[a-z]*pass[a-z]*|pwd|auth|token|key)=)[^&;\s'\"]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +87,6 @@ def parse_source(text: str) -> Address:
         case "demo" if not rest:
             return Demo()
     raise ConfigError(f"source {spoken(text)!r} is not one; allowed: {ALLOWED}")
-
-
-def spoken(text: str) -> str:
-    """A source, or any message, as it may be logged: without logins in URLs."""
-    return _QUERY_SECRET.sub(r"\1…", _LOGIN.sub(r"\1", text))
 
 
 def with_login(url: str, username: str | None, password: str | None) -> str:

@@ -73,6 +73,7 @@ def capture(  # noqa: PLR0917 - what a thread needs
                 )  # fmt: skip
                 stack.callback(source.close)
                 for frame in _counting_broken(source, inbox):
+                    progress.step()
                     taken += 1
                     if frame.media_s is not None:
                         media_s = frame.media_s + _REOPENED_S

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from edgecls.errors import SourceLost
-from edgecls.sources.address import spoken
+from edgecls.redaction import spoken
 from edgecls.sources.base import Wanted
 
 if TYPE_CHECKING:

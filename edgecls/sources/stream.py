@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from edgecls.errors import SourceLost
-from edgecls.sources.address import Network, V4l2, spoken
+from edgecls.redaction import spoken
+from edgecls.sources.address import Network, V4l2
 from edgecls.sources.base import LIVE_FPS, Shot, Wanted
 from edgecls.sources.connect import open_device, open_network, remedy
 from edgecls.sources.ffmpeg import reason

@@ -167,3 +167,17 @@ def test_media_time_rises_on_when_a_file_is_opened_again(tmp_path: Path) -> None
     assert "lost" in diary.told
     media_s = [frame.media_s or 0.0 for frame in diary.frames]
     assert media_s == sorted(set(media_s))
+
+
+def test_every_frame_is_progress(tmp_path: Path) -> None:
+    class Counting(Progress):
+        steps = 0
+
+        def step(self) -> None:
+            self.steps += 1
+
+    film(tmp_path / "clip.mp4", [grey(50)] * 3)
+    progress, stop = Counting("porch"), threading.Event()
+    settings = CameraSettings(source="file:clip.mp4")
+    capture("porch", settings, list, Diary(stop=stop), stop, progress, base=tmp_path)
+    assert progress.steps == 3
