@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from edgecls import pipeline
 from edgecls.assembly import AssembledWatch, Assembler
 from edgecls.delivery.commands import Setting
+from edgecls.delivery.kept import MODEL
 from edgecls.domain import EndReason
 from edgecls.errors import EdgeclsError
 from edgecls.health import Health
@@ -175,6 +176,8 @@ class Control:
         if before.model != watch.model:
             self._end(setting.watch, before, EndReason.MODEL_CHANGED)
             self._running.put(setting.watch, watch)
+            assert self._memory is not None
+            self._memory.remember(MODEL, setting.watch, watch.engine.model.sha256)
             self._forget_unused()
             if scales_for_views(self._running.config.cameras[watch.camera]):
                 self._running.reopen[watch.camera].set()

@@ -27,7 +27,6 @@ from edgecls.resume import (
     STALLED,
     Resumed,
     as_set,
-    forget_what_was_set,
     resume,
 )
 from edgecls.service.notify import Notifier
@@ -154,8 +153,7 @@ class Daemon:
                 if self.outbox is None or settings[name] == wanted:
                     raise
                 watches[name] = self.assembler.watch(name, settings[name])
-                log.warning("%s; what was set over MQTT is forgotten", error)
-                forget_what_was_set(self.outbox, name)
+                log.warning("%s; what was set over MQTT does not hold this time", error)
         return Running(replace(config, watches=settings), watches, self.health)
 
     def _resume(self) -> Resumed:
@@ -293,7 +291,13 @@ def stopping_on_signals() -> Iterator[threading.Event]:
         if not stopped.is_set():  # a signal may come while the first one is being dealt with
             stopped.set()
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    def stay(*_: object) -> None:
+        log.warning(
+            "a changed configuration takes effect with the next start; nothing was reloaded"
+        )
+
+    handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: stay}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield stopped
     finally:

@@ -6,10 +6,11 @@ import logging
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from edgecls.assembly import AssembledWatch
 from edgecls.decision.decider import farewell
-from edgecls.delivery.kept import KEPT, Left, read
+from edgecls.delivery.kept import KEPT, MODEL, Left, read
 from edgecls.delivery.outbox import Outbox
 from edgecls.domain import EndReason, Moment, Outcome
 from edgecls.overrides import OVERRIDE, with_overrides
@@ -39,14 +40,9 @@ def as_set(config: Config, outbox: Outbox) -> Config:
     return config
 
 
-def forget_what_was_set(outbox: Outbox, watch: str) -> None:
-    """The file's `min_score` and `model` of a watch hold again."""
-    for key in ("min_score", "model"):
-        outbox.note(OVERRIDE, f"{watch}/{key}", None)
-
-
 def resume(config: Config, watches: Mapping[str, AssembledWatch], outbox: Outbox) -> Resumed:
     """Have the deciders go on with the states that were left."""
+    models = outbox.notes(MODEL)
     resumed = Resumed(stalled=outbox.notes(STALLED).keys())
     for name, note in outbox.notes(KEPT).items():
         left = read(note)
@@ -56,12 +52,21 @@ def resume(config: Config, watches: Mapping[str, AssembledWatch], outbox: Outbox
         watch = watches.get(name)
         media = watch is not None and has_media_time(config.cameras[watch.camera])
         away_s = 0.0 if media else left.looked.elapsed_s()
-        if watch is None or watch.model != left.kept.model:
+        if watch is None or not _is_same_model(watch, left, models.get(name)):
             resumed.farewells.append(_farewell(name, left, away_s, removed=watch is None))
         else:
             watch.decider.restore(left.kept, away_s)
             resumed.unseen_s[name] = left.looked.elapsed_s()
+    for name, watch in watches.items():
+        outbox.note(MODEL, name, watch.engine.model.sha256)
     return resumed
+
+
+def _is_same_model(watch: AssembledWatch, left: Left, sha256: Any) -> bool:
+    """A name may stand for another file by now, and a file have another name."""
+    if isinstance(sha256, str):
+        return watch.engine.model.sha256 == sha256
+    return watch.model == left.kept.model
 
 
 def _farewell(name: str, left: Left, away_s: float, *, removed: bool) -> Outcome:

@@ -84,7 +84,7 @@ def test_a_watch_that_is_gone_takes_its_overrides_along() -> None:
     assert outdated == ["hall/enabled"]
 
 
-def test_what_no_longer_fits_one_watch_is_forgotten_for_that_watch_only(tmp_path: Path) -> None:
+def test_what_no_longer_fits_one_watch_costs_the_others_nothing(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "outbox-board.sqlite", OutboxSettings(), Health())
     outbox.note(OVERRIDE, "bedroom/enabled", {"value": False, "file": True})
     outbox.note(OVERRIDE, "porch/enabled", {"value": False, "file": True})
@@ -105,5 +105,5 @@ def test_what_no_longer_fits_one_watch_is_forgotten_for_that_watch_only(tmp_path
     assert not watches["porch"].enabled
     assert watches["porch"].decision.min_score is None
     assert daemon.outbox is not None
-    assert sorted(daemon.outbox.notes(OVERRIDE)) == ["bedroom/enabled", "porch/enabled"]
+    assert len(daemon.outbox.notes(OVERRIDE)) == 3  # it may fit again
     daemon.outbox.close()

@@ -17,10 +17,13 @@ def run(options: argparse.Namespace) -> int:
         frames=options.frames, drain_timeout_s=options.drain_timeout, lines=sys.stdout
     )
     with stopping_on_signals() as stopped, naming(options.config):
-        waiting = Daemon(config, stopped).run(run_options)
+        daemon = Daemon(config, stopped)
+        waiting = daemon.run(run_options)
     if waiting:
+        kept = daemon.outbox is not None and daemon.outbox.on_disk
         logs.tell(
             f"edgecls run: {waiting} events were not delivered within {options.drain_timeout:g} s: "
-            "they wait for the next run; see above what the broker said"
+            f"{'they wait for the next run' if kept else 'they were in memory and are lost'}; "
+            "see above what became of the broker"
         )
     return 1 if waiting else 0

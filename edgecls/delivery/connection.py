@@ -8,6 +8,7 @@ that thread unseen.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -39,6 +40,8 @@ _DISCONNECT_WITH_WILL = 0x04
 _UNSUPPORTED_VERSION, _BAD_LOGIN, _NOT_AUTHORIZED = 0x84, 0x86, 0x87
 _KEEPALIVE_TIMEOUT, _TAKEN_OVER = 0x8D, 0x8E
 _NOBODY_SUBSCRIBES = 0x10
+
+_OVERHEAD = 100  # bytes of a packet besides its topic and payload, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,8 @@ class Connection:
         self._visits = login.status_topic is None
         self._accepted = self._abandoned = False
         self._refusal: Ending | None = None
+        self._max_packet = math.inf  # bytes that the broker takes, as far as it says
+        self._too_large = 0
         self._asked: dict[int, str] = {}  # subscriptions on their way: number -> topic
         self.ended = threading.Event()
         self._client = Client(
@@ -133,7 +138,16 @@ class Connection:
         expiry_s: int | None = None,
         correlation: bytes | None = None,
     ) -> int | None:
-        """Hand a message over; the number its acknowledgement will carry, None when not taken."""
+        """Hand a message over; the number its acknowledgement will carry, None when not taken.
+
+        One that is larger than the broker takes is refused here: the broker would close the
+        connection, again and again.
+        """
+        if len(topic) * 4 + len(payload) + _OVERHEAD > self._max_packet:
+            self._too_large -= 1
+            refusal = f"{len(payload)} bytes are more than it takes ({self._max_packet:.0f})"
+            self._tell(Acknowledged(self, self._too_large, refusal))
+            return self._too_large
         properties = None
         if self._version == 5 and not (expiry_s is None and correlation is None):
             properties = self._properties("PUBLISH")
@@ -213,9 +227,10 @@ class Connection:
         client.on_socket_register_write = None
         self.ended.set()
 
-    def _on_connect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _props: Any) -> None:
+    def _on_connect(self, _client: Any, _data: Any, _flags: Any, reason: Any, props: Any) -> None:
         if not reason.is_failure:
             self._accepted = True
+            self._max_packet = getattr(props, "MaximumPacketSize", math.inf)
             self._tell(Connected(self))
         elif reason.value in (_BAD_LOGIN, _NOT_AUTHORIZED):
             self._refusal = Ending(End.NOT_AUTHORIZED, str(reason))

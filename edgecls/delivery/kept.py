@@ -10,6 +10,7 @@ from edgecls.delivery.clock import Stamp, boot_id
 from edgecls.domain import NO_STATE, Kept, Outcome, State
 
 KEPT = "kept"  # the kind of note; its name is the watch
+MODEL = "model"  # the SHA-256 of the watch's model file
 
 
 @dataclass(frozen=True, slots=True)

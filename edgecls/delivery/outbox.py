@@ -53,6 +53,11 @@ class Outbox:
         return self._storage.use(lambda store: store.numbering.epoch)
 
     @property
+    def on_disk(self) -> bool:
+        """Whether what waits survives this process."""
+        return not self._storage.in_memory
+
+    @property
     def retry_at(self) -> float:
         """When (monotonic) `retry` has something to do."""
         return self._storage.retry_at

@@ -55,11 +55,11 @@ class Retained:
         self._states: dict[str, Payload] = {}  # as last said, without the time
         self._said: dict[str, bytes] = {}
         self._stale: set[str] = set()  # cleared, and noted until the broker has acknowledged it
-        self._incomplete = False  # the line did not take a message
+        self._unsaid: dict[str, bytes] = {}  # what the line did not take, in its order
 
     def announce(self) -> None:
         """Say everything, `status` last: the broker may know nothing."""
-        self._incomplete = False
+        self._unsaid.clear()
         self._states.clear()
         self._said.clear()
         self._describe()
@@ -70,11 +70,13 @@ class Retained:
         self.say_online()
 
     def settle(self) -> None:
-        """Once the line is free: forget what was cleared, or say again what was not taken."""
+        """Once the line is free: say what was not taken, or forget what was cleared."""
         if self._wire.line is None or not self._wire.idle:
             return
-        if self._incomplete:
-            self.announce()
+        if self._unsaid:
+            again, self._unsaid = self._unsaid, {}
+            for topic, payload in again.items():
+                self._say(topic, payload)
             return
         for topic in self._stale:
             self._outbox.note(_TOPICS, topic, None)
@@ -185,9 +187,7 @@ class Retained:
             self._say(self._whole(f"{outcome.watch}/state"), encode(payload))
 
     def _say_snapshot(self, watch: str) -> None:
-        picture = self._snapshots[watch]
-        if self._wire.publish(f"{watch}/snapshot", picture, qos=0, retain=True) is None:
-            self._incomplete = True
+        self._say(self._whole(f"{watch}/snapshot"), self._snapshots[watch])
 
     def _say_anew(self, topic: str, payload: bytes) -> None:
         if self._said.get(topic) != payload:
@@ -195,8 +195,10 @@ class Retained:
             self._say(topic, payload)
 
     def _say(self, topic: str, payload: bytes) -> None:
-        if self._wire.publish_at(topic, payload, retain=True) is None:
-            self._incomplete = True
+        """`online` is the last: once a message was not taken, all that follow wait as well."""
+        qos = 0 if topic.endswith("/snapshot") else 1
+        if self._unsaid or self._wire.publish_at(topic, payload, qos=qos, retain=True) is None:
+            self._unsaid[topic] = payload
 
     def _whole(self, topic: str) -> str:
         return f"{self._wire.base}/{topic}"

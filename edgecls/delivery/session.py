@@ -7,6 +7,8 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,7 +55,8 @@ class Session:
         pause: Callable[[int], float] = pause_s,
     ) -> None:
         self._urls = broker_urls(settings)
-        self._login = login(settings, base, client_id, status_topic)
+        self._read_login = partial(login, settings, base, client_id, status_topic)
+        self._login = self._read_login()
         self._shows_certificate = settings.cert_file is not None
         self._health, self._tell, self._pause = health, tell, pause
         self._versions = {"auto": (5, 4), "5": (5,), "3.1.1": (4,)}[settings.protocol]
@@ -83,6 +86,9 @@ class Session:
 
     def _attend(self, url: BrokerUrl) -> float:
         """Connect and stay as long as it lasts; how many seconds that was (0: not at all)."""
+        if self._told:  # whoever read that may have mended the files
+            with suppress(ConfigError):
+                self._login = self._read_login()
         for version in self._versions_for(url):
             connection = Connection(url, version, self._login, self._tell)
             ending = connection.open()

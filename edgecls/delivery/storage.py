@@ -30,7 +30,8 @@ RETRY_S = 30.0  # before the disk is tried again
 PUT_OFF_S = 1.0  # while events are on their way
 MAX_REPLACEMENTS = 3  # in one run: a disk that damages every file is no place for one
 
-_BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+# SQLITE_ERROR: no such table or column, a database of somebody else's.
+_BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 _OUR_FAULT = (sqlite3.ProgrammingError, sqlite3.InterfaceError)
 
 

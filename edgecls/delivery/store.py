@@ -110,6 +110,9 @@ class Store:
         try:
             self.numbering = self._read_numbering()
             self.recount()
+            if not self.notes("numbering"):  # the epoch begins with the file
+                with self.transaction():
+                    self.put_numbering(self.numbering)
         except sqlite3.DatabaseError as error:
             self.damage = error
 

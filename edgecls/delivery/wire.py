@@ -77,7 +77,7 @@ class Wire:
         )
         if mid is None:
             self.publish_failures += 1
-        elif qos > 0:
+        elif qos > 0 or mid < 0:  # too large: refused at once
             self._under_way[mid] = topic
         return mid
 

@@ -235,3 +235,36 @@ def test_two_events_of_one_frame_keep_their_order(
         one.publish(replaced)
         found = subscriber.wait_for(lambda found: len(found) == 2)
     assert [(m.json["phase"], m.json["label"]) for m in found] == [("end", "cat"), ("start", "dog")]
+
+
+def test_a_message_that_is_too_large_for_the_broker_is_told_and_stops_nothing(
+    make_mosquitto: MakeMosquitto, make_subscriber: MakeSubscriber, caplog: pytest.LogCaptureFixture
+) -> None:
+    port = make_mosquitto(lines="max_packet_size 1500").start().port
+    subscriber = make_subscriber(port, BASE + "#")
+    health = Health()
+    settings = MqttSettings(url=f"mqtt://127.0.0.1:{port}")
+    with running(delivery(settings, health=health)) as one:
+        one.publish(dog_comes())
+        subscriber.wait_for(lambda found: bool(events(found)))
+        wait_until(lambda: "mqtt_refused" in health.report().reasons, "told")
+        assert one.close(5.0) == 0
+    assert "refuses messages on homeassistant/device/edgecls_board/config" in caplog.text
+    assert "are more than it takes (1500)" in caplog.text
+    assert "lost" not in caplog.text
+
+
+def test_more_topics_than_can_wait_are_said_once_each_and_online_last(
+    mosquitto: Mosquitto, make_subscriber: MakeSubscriber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgecls.delivery.connection.MAX_QUEUED", 30)
+    labels = [(f"label {number}", f"label_{number}") for number in range(200)]
+    subscriber = make_subscriber(mosquitto.port, BASE + "#")
+    one = delivery(MqttSettings(url=mosquitto.url), watched={"porch": labels})
+    one.publish(nothing_yet())
+    with running(one):
+        found = topics(subscriber.wait_for_payload("status", "online"))
+    assert found[-1] == "status"
+    assert (
+        len(found) == len(set(found)) == 200 + len(["info", "config", "health", "state", "status"])
+    )
