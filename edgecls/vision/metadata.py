@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import io
 import math
-import zipfile
-import zlib
 from dataclasses import dataclass
 
 from edgecls.vision.flatbuffer import DamagedError, Flat, Table
@@ -18,6 +16,8 @@ BUFFER_NAME = "TFLITE_METADATA"
 
 _NORMALIZATION, _SCORE_THRESHOLDING = 1, 3  # ProcessUnitOptions
 _AXIS_LABELS, _VALUE_LABELS = 2, 3  # AssociatedFileType
+_ZIP_END = b"PK\x05\x06"
+_ZIP_END_BYTES = 22 + 65_535  # where it may lie, before a comment
 _MAX_BYTES = 1 << 20  # read of any file of the zip: labels of a thousand classes take 30 kB
 
 
@@ -75,6 +75,11 @@ def _output_facts(root: Table) -> tuple[float | None, str | None]:
 
 def _labels(content: bytes, name: str | None) -> str | None:
     """The text of the label file: the named one, else the only text file of the zip."""
+    if _ZIP_END not in content[-_ZIP_END_BYTES:]:
+        return None
+    import zipfile  # most models have no zip behind them, and need not pay for it
+    import zlib
+
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             names = [entry for entry in archive.namelist() if entry.endswith(".txt")]
