@@ -4,7 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SECONDS_ARG := $(if $(SECONDS),--seconds $(SECONDS),)
 
-.PHONY: demo test test-tflite-runtime test-homeassistant test-torture test-rigs check bench clean
+.PHONY: demo test test-tflite-runtime test-homeassistant test-torture test-service test-arm64 \
+	test-rigs deb check bench clean
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -55,8 +56,30 @@ test-torture: $(VENV)/ready
 	@tests/need-mosquitto
 	$(BIN)/python -m pytest -n 2 -m torture -rs
 
-test-rigs: $(VENV)/ready
-	$(BIN)/python -m pytest -m rig -rs
+# The Debian package, on a real systemd of Debian 12 and of Debian 13: not at the same time, because
+# the rig's boards share their control groups.
+test-service: $(VENV)/ready
+	$(BIN)/python -m pytest -m rig -rs tests/rigs/test_service.py
+
+# The package for a 64-bit Pi, by qemu-user: minutes, and so not for every landing.
+test-arm64: $(VENV)/ready
+	$(BIN)/python -m pytest -m rig -rs tests/rigs/test_arm64.py
+
+test-rigs: $(VENV)/ready test-service
+	$(BIN)/python -m pytest -m rig -rs --ignore tests/rigs/test_service.py \
+		--ignore tests/rigs/test_arm64.py
+
+# For this machine; or for another Debian, in a folder that the rigs make: SUITE=trixie ARCH=arm64.
+RIGS ?= $(or $(EDGECLS_RIGS),../shared/rigs)
+RIG_CACHE ?= $(or $(EDGECLS_RIG_CACHE),$(HOME)/.cache/edgecls-rigs)
+ARCH ?= amd64
+DEB_RIG := $(if $(filter arm64,$(ARCH)),arm64,board)
+DEB_ROOT := $(if $(SUITE),$(RIG_CACHE)/$(DEB_RIG)-$(SUITE),/)
+deb:
+ifdef SUITE
+	bash $(RIGS)/$(DEB_RIG)/make-root $(DEB_ROOT) $(SUITE)
+endif
+	$(if $(filter arm64,$(ARCH)),CHROOT="bash $(RIGS)/arm64/run") packaging/debian/build $(DEB_ROOT) dist
 
 check: $(VENV)/ready
 	$(BIN)/ruff check .
@@ -72,4 +95,4 @@ bench: $(VENV)/ready
 	$(BIN)/python -m tests.benchmarks.accuracy
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build dist *.egg-info
