@@ -1,12 +1,13 @@
 """The program `edgecls`, also as `python -m edgecls`. Imports nothing before it can be stopped."""
 
-import signal
 import sys
+
+from edgecls import early
 
 
 def main() -> int:
     """Run the command line. A stop while Python is still importing is an orderly stop as well."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    early.stop_on_signals()
     try:
         from edgecls import cli
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
-from edgecls import pipeline
+from edgecls import early, pipeline
 from edgecls.assembly import Assembler, unheeded, views_of
 from edgecls.control import Control, Running
 from edgecls.device import device_id, state_dir
@@ -298,6 +298,8 @@ def stopping_on_signals() -> Iterator[threading.Event]:
 
     handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: stay}
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    if early.asked:
+        stopped.set()
     try:
         yield stopped
     finally:

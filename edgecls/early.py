@@ -1,0 +1,23 @@
+"""Signals that come while Python is still importing.
+
+The exception that such a signal raises may be lost: libraries that look for others while they are
+imported take any exception for "not there". So it is noted as well.
+"""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+
+asked: list[int] = []  # signals that wanted us to stop
+
+
+def stop_on_signals() -> None:
+    """SIGTERM and Ctrl-C end the program in good order, from now on."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+
+
+def _stop(number: int, _: FrameType | None) -> None:
+    asked.append(number)
+    raise KeyboardInterrupt
