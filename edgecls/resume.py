@@ -63,10 +63,9 @@ def resume(config: Config, watches: Mapping[str, AssembledWatch], outbox: Outbox
 
 
 def _is_same_model(watch: AssembledWatch, left: Left, sha256: Any) -> bool:
-    """A name may stand for another file by now, and a file have another name."""
-    if isinstance(sha256, str):
-        return watch.engine.model.sha256 == sha256
-    return watch.model == left.kept.model
+    """By its name, and by the file that the name stands for."""
+    same_file = sha256 is None or watch.engine.model.sha256 == sha256
+    return watch.model == left.kept.model and same_file
 
 
 def _farewell(name: str, left: Left, away_s: float, *, removed: bool) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -73,7 +74,7 @@ class Mosquitto:
         if acl is not None:
             (self._folder / "acl").write_text(acl)
             config.append(f"acl_file {self._folder / 'acl'}")
-        (self._folder / "mosquitto.conf").write_text("\n".join(config) + "\n")
+        self._config.write_text("\n".join(config) + "\n")
 
     def reload(self) -> None:
         """Have it read its passwords and its ACL file again."""
@@ -86,7 +87,7 @@ class Mosquitto:
 
     def start(self) -> Mosquitto:
         """Start it and wait until it can be connected to."""
-        command = [_mosquitto(), "-c", str(self._folder / "mosquitto.conf")]
+        command = [_mosquitto(), "-c", str(self._config)]
         self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         wait_until(self._answers, f"mosquitto answers at port {self.port}")
         return self
@@ -108,11 +109,17 @@ class Mosquitto:
     def _answers(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, "mosquitto ended at once: is its config right?"
+        listeners = re.findall(r"^listener (\d+)", self._config.read_text(), re.MULTILINE)
         try:
-            socket.create_connection((LOOPBACK, self.port), timeout=1).close()
+            for port in listeners:  # a test may have given it more than its own
+                socket.create_connection((LOOPBACK, int(port)), timeout=1).close()
         except OSError:
             return False
         return True
+
+    @property
+    def _config(self) -> Path:
+        return self._folder / "mosquitto.conf"
 
     def _password_file(self, users: Mapping[str, str]) -> Path:
         path = self._folder / "passwords"

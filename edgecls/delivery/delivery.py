@@ -123,11 +123,6 @@ class Delivery:
         broker = "connected" if self._wire.line is not None else "not connected"
         return f"{self._outbox.pending} events waiting, broker {broker}"
 
-    @property
-    def backlog(self) -> int:
-        """How much has been handed over and not been taken up yet."""
-        return len(self._mailbox)
-
     def run_network(self) -> None:
         """Body of the thread "mqtt": ends after `close`."""
         self._session.run()

@@ -107,8 +107,6 @@ def _remedy(error: ssl.SSLCertVerificationError) -> str:
         return "write in url of [mqtt] the name that the broker's certificate is for"
     if "expired" in words or "not yet valid" in words:
         return "renew the broker's certificate, and see that the clock of this board is right"
-    if "key usage" in words or "key identifier" in words or "critical" in words:
-        return "make authority and certificate anew with the extensions that Python 3.13 insists on"
     return "name the authority that signed the broker's certificate in ca_file of [mqtt]"
 
 

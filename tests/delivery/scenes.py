@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -149,16 +149,21 @@ def delivery(
     about = about or BoardFacts(
         settings, WATCHED if watched is None else watched, config or {"watches": {}}
     )
-    return Delivery(
-        settings,
-        Outbox(file, OutboxSettings(max_events=max_events), health),
-        "board",
-        about,
-        Obedient(about),
-        interval_s=interval_s,
-        health=health,
-        pause=lambda _: 0.05,
-    )
+    outbox = Outbox(file, OutboxSettings(max_events=max_events), health)
+    with ExitStack() as undo:
+        undo.callback(outbox.close)
+        one = Delivery(
+            settings,
+            outbox,
+            "board",
+            about,
+            Obedient(about),
+            interval_s=interval_s,
+            health=health,
+            pause=lambda _: 0.05,
+        )
+        undo.pop_all()  # it closes it itself
+        return one
 
 
 @contextmanager
