@@ -108,7 +108,7 @@ def watched(url: str) -> Iterator[Diary]:
     settings = CameraSettings(source=url, fps=10.0, stall_timeout_s=3.0)
     thread = threading.Thread(
         target=capture,
-        args=("porch", settings, [], diary, stop, Progress("porch")),
+        args=("porch", settings, list, diary, stop, Progress("porch")),
         kwargs={"base": Path()},
     )
     thread.start()
