@@ -39,6 +39,7 @@ class AssembledWatch:
     decider: Decider
     snapshots: Snapshots
     stands_in: str | None = None  # why its model takes the place of one for an accelerator
+    onlookers: Sequence[pipeline.Onlooker] = ()
 
     @property
     def topics(self) -> Sequence[tuple[str, str]]:
@@ -56,7 +57,9 @@ class AssembledWatch:
     def for_pipeline(self) -> pipeline.Watch:
         """What the loop needs of it."""
         inside = f"an invoke of {self.model}"
-        return pipeline.Watch(self.eye, self.decider, self.snapshots, inside)
+        return pipeline.Watch(
+            self.eye, self.decider, self.snapshots, inside, onlookers=self.onlookers
+        )
 
 
 class Assembler:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,6 +28,14 @@ class Decision(Protocol):
     def gone(self, reason: EndReason, moment: Moment) -> Outcome: ...
 
 
+class Onlooker(Protocol):
+    """Looks at each frame of a watch once its outcome is told; must not raise."""
+
+    inside: str  # the native call it may make, in words, for the one who finds it hanging
+
+    def look(self, frame: Frame, outcome: Outcome) -> None: ...
+
+
 class Publisher(Protocol):
     """Takes every outcome; must neither block nor raise."""
 
@@ -42,6 +50,7 @@ class Watch:
     decision: Decision
     snapshots: Snapshots
     inside: str  # the native call, in words, for the one who finds it hanging
+    onlookers: Sequence[Onlooker] = ()
 
 
 def run(
@@ -71,3 +80,6 @@ def run(
                 age_ms=max(0, started_ns - turn.frame.handed_ns) / 1e6,
                 end_to_end_ms=(time.monotonic_ns() - turn.frame.handed_ns) / 1e6,
             )
+        for onlooker in watch.onlookers:
+            with progress.inside(onlooker.inside):
+                onlooker.look(turn.frame, outcome)

@@ -1,0 +1,1 @@
+"""Teaches a model classes of one's own: pictures, embeddings, a head, one `.tflite`."""
