@@ -45,6 +45,7 @@ _WHOLE = (0.0, 0.0, 1.0, 1.0)
 class Classifier:
     """A `.tflite` model that classifies pictures and says whether its answer may be believed.
 
+    `model`: its path, or that of a zip with it, as Teachable Machine and Edge Impulse have it.
     `labels`: a label file or the names themselves; default: those inside the model.
     `threads`: 0 leaves the choice to edgecls. `resize`: "crop" (the central part in the shape
     of the input), "fit" (all of it, on black) or "stretch". `region`: (x, y, width, height) as

@@ -17,6 +17,7 @@ from edgecls.paths import beside
 
 SYSTEM_MODELS = Path("/var/lib/edgecls/models")
 _SYSTEM_CONFIGS = Path("/etc/edgecls")
+_SUFFIXES = (".tflite", ".lite", ".zip")  # of files that hold a model
 _EDGE_TPU_SUFFIX = "_edgetpu"  # what the Edge TPU's compiler puts behind a name
 _MB = 1e6
 
@@ -147,9 +148,27 @@ def labels_beside(model: Path) -> Path:
     return model.with_name(f"{model.stem}.labels.txt")
 
 
+def label_files(model: Path) -> tuple[Path, Path]:
+    """Where labels of a model may lie that it does not hold itself: its own file, its folder's."""
+    return labels_beside(model), model.with_name("labels.txt")
+
+
+def labels_of_folder(model: Path) -> Path | None:
+    """The `labels.txt` of a folder, where it can only mean this model or builds of it."""
+    labels = label_files(model)[1]
+    if not labels.is_file():
+        return None
+    try:
+        files = [each for each in model.parent.iterdir() if each.suffix in (".tflite", ".lite")]
+    except OSError:  # we may use the folder and not list it: nobody knows what else lies there
+        return None
+    networks = {pair_of(each.stem) or each.stem for each in files if not each.name.startswith(".")}
+    return labels if len(networks) == 1 else None
+
+
 def is_path(model: str) -> bool:
     """Whether a model is named by its path, not by a name of the catalogue."""
-    return model.endswith(".tflite") or "/" in model
+    return model.endswith(_SUFFIXES) or "/" in model
 
 
 def find_model(model: str, base: Path) -> Path:
@@ -175,7 +194,7 @@ def find_model(model: str, base: Path) -> Path:
     meant = f"; did you mean {near[0]!r}?" if near else ""
     raise ModelError(
         f"model {model[:200]!r} is not installed{meant}; put its .tflite into {SYSTEM_MODELS} "
-        f"or name a path to a .tflite (installed: {', '.join(sorted(known)) or 'none'}; "
+        f"or name a path to a .tflite or .zip (installed: {', '.join(sorted(known)) or 'none'}; "
         "`edgecls models list` shows what can be fetched)"
     )
 

@@ -11,15 +11,17 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from edgecls.catalogue import find_model, labels_beside, pair_of
+from edgecls.catalogue import find_model, label_files, pair_of
 from edgecls.errors import DelegateError, DelegateFault, ModelError
 from edgecls.service.processor import machine_name, others_busy_s, usable_cores
 from edgecls.settings import Config, ModelSettings
 from edgecls.vision.accelerator import Accelerator, Wanted
 from edgecls.vision.calibration import Machine, calibrated_threads
+from edgecls.vision.content import may_be_compiled
 from edgecls.vision.engine import Engine, Reading, place, read
 from edgecls.vision.first_load import first_load
-from edgecls.vision.model_file import ModelFile, may_be_compiled, read_model
+from edgecls.vision.model_file import ModelFile, read_model
+from edgecls.vision.naming import own_names
 from edgecls.vision.proof import Subject
 
 log = logging.getLogger(__name__)
@@ -49,6 +51,17 @@ class Engines:
             engine = self._load(config, fallback)
             log.warning("model %s: %s; %s takes its place", model, error, engine.model.name)
             return engine, str(error)
+
+    def on_cpu(self, config: Config, model: str) -> Engine:
+        """The engine of a model, where no accelerator is to be touched: of a compiled one its CPU
+        build's. Raises ModelError."""
+        settings: ModelSettings | None = model_settings(config, model)
+        assert settings is not None
+        if _accelerated(settings):
+            file, settings = settings.file, fallback_settings(config, settings)
+            if settings is None:
+                raise ModelError(f"{file}: is compiled for the Edge TPU, and has no CPU build")
+        return self._load(config, settings)
 
     def keep_only(self, used: Iterable[Engine]) -> None:
         """Let go of all others; not now, where somebody is loading. For any thread."""
@@ -96,17 +109,18 @@ class _Loaded(NamedTuple):
 
     settings: ModelSettings
     file: tuple[int, int, int]  # inode, size, time of its last change
-    labels_file: tuple[int, int, int] | None
+    labels: tuple[tuple[int, int, int], ...]  # of the files that they may come from
 
     @classmethod
     def now(cls, settings: ModelSettings) -> Self:
-        labels = settings.labels_file
-        return cls(settings, _stamp(settings.file), None if labels is None else _stamp(labels))
+        file, labels_file = Path(settings.file), settings.labels_file
+        files = label_files(file) if labels_file is None else [Path(labels_file)]
+        return cls(settings, _stamp(file), tuple(map(_stamp, files)))
 
 
-def _stamp(file: str) -> tuple[int, int, int]:
+def _stamp(file: Path) -> tuple[int, int, int]:
     try:
-        told = Path(file).stat()
+        told = file.stat()
     except OSError:  # whoever loads it says what is wrong
         return 0, 0, 0
     return told.st_ino, told.st_size, told.st_mtime_ns
@@ -126,7 +140,8 @@ def network_of(config: Config, model: str) -> str:
     """What `Engine.network` will be of a model. Raises ModelError."""
     settings = model_settings(config, model)
     pair = _pair(settings)
-    return (read_model(Path(settings.file)) if pair is None else pair.model).sha256
+    file = Path(settings.file)
+    return (read_model(file, settings.delegate) if pair is None else pair.model).sha256
 
 
 def _read(model: ModelSettings) -> Reading:
@@ -137,6 +152,7 @@ def _read(model: ModelSettings) -> Reading:
         temperature=model.temperature,
         mean=model.mean,
         std=model.std,
+        delegate=model.delegate,
     )
     place(reading.model, model.delegate)
     return reading
@@ -147,7 +163,7 @@ def _accelerated(model: ModelSettings) -> bool:
     with suppress(OSError):  # `read_model` says what is wrong
         if not may_be_compiled(file):
             return False
-    return place(read_model(file), model.delegate).accelerated
+    return place(read_model(file, model.delegate), model.delegate).accelerated
 
 
 def _all_wanted(config: Config) -> Iterator[Wanted]:
@@ -205,6 +221,8 @@ def fallback_settings(config: Config, settings: ModelSettings) -> ModelSettings 
 def pair_settings(settings: ModelSettings) -> ModelSettings | None:
     """The CPU build of a model that is compiled for the Edge TPU, beside it or installed."""
     file = Path(settings.file)
+    if _holds_both(file, settings.delegate):
+        return replace(settings, delegate="cpu", fallback=None)
     name = pair_of(file.stem)
     if name is None:
         return None
@@ -217,6 +235,17 @@ def pair_settings(settings: ModelSettings) -> ModelSettings | None:
     if not _same_classes(file, pair):
         return None
     return replace(settings, file=str(pair), delegate="cpu", fallback=None)
+
+
+def _holds_both(file: Path, delegate: str) -> bool:
+    """Whether it is a zip with a build for each: the delegate says which one is meant."""
+    with suppress(ModelError):  # whoever reads it says what is wrong
+        return (
+            file.suffix == ".zip"
+            and read_model(file, delegate).edge_tpu
+            and not read_model(file, "cpu").edge_tpu
+        )
+    return False
 
 
 def _same_classes(compiled: Path, pair: Path) -> bool:
@@ -259,7 +288,7 @@ def _pair(model: ModelSettings) -> Reading | None:
     if settings is None:
         return None
     try:
-        return read(settings.file)
+        return read(settings.file, delegate=settings.delegate)
     except ModelError:  # whoever needs it to run says what is wrong with it
         return None
 
@@ -268,9 +297,9 @@ def _labels(model: ModelSettings, pair: Reading | None) -> Path | tuple[str, ...
     """Compiled models often come without labels: their CPU builds have them."""
     if model.labels_file is not None:
         return Path(model.labels_file)
-    file = Path(model.file)
-    own = labels_beside(file).is_file() or read_model(file).metadata.labels is not None
-    return None if pair is None or own else pair.labels
+    if pair is None or own_names(read_model(Path(model.file), model.delegate)) is not None:
+        return None
+    return pair.labels
 
 
 def _calibrated(model: ModelFile, *, remembered: Path, at_work: bool) -> int:

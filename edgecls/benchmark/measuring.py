@@ -57,7 +57,8 @@ def measure(
 
     Raises ModelError or DelegateError for one that cannot be used.
     """
-    warnings = [place(read_model(each.file), each.delegate).warning for each in variants]
+    models = [read_model(each.file, each.delegate) for each in variants]
+    warnings = [place(model, v.delegate).warning for model, v in zip(models, variants, strict=True)]
     starts = [measured_start(variant) for variant in variants]
     # Whatever crashes the runtime did so by now, in a process of its own.
     threads = _fastest_threads(variants)
@@ -88,7 +89,7 @@ def _fastest_threads(variants: Sequence[Variant]) -> dict[_Key, int]:
 
 def _threads(variant: Variant) -> int:
     """As many as the daemon would measure, where none are given."""
-    model, cores = read_model(variant.file), usable_cores()
+    model, cores = read_model(variant.file, variant.delegate), usable_cores()
     if variant.threads or place(model, variant.delegate).accelerated:
         return variant.threads
     candidates = in_order(cores)

@@ -61,7 +61,7 @@ class Runner:
         if self.engine.accelerated:  # one program is one interpreter: the device holds one model
             self.engine.load(pixels)
             return self.engine.invoke
-        reading = read(variant.file)
+        reading = read(variant.file, delegate=variant.delegate)
         interpreter = open_interpreter(reading.model, self.engine.threads)
         place = interpreter.get_input_details()[0]["index"]
         interpreter.set_tensor(place, reading.encoder.encode(pixels))

@@ -41,7 +41,7 @@ class Start:
 
 def measured_start(variant: Variant) -> Start:
     """Raises ModelError or DelegateError for what cannot be loaded, also for what crashes."""
-    accelerated = place(read_model(variant.file), variant.delegate).accelerated
+    accelerated = place(read_model(variant.file, variant.delegate), variant.delegate).accelerated
     broken = DelegateError if accelerated else ModelError
     where = f"{'the Edge TPU' if accelerated else runtime()} when it is loaded"
     try:

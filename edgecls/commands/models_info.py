@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _told(seen: Inspection, entry: Entry | None) -> Iterator[tuple[str, str]]:
-    yield "file", str(seen.path)
+    yield "file", str(seen.path) + (f", {seen.packed} in it" if seen.packed else "")
     yield "size", f"{seen.size} bytes, sha256 {seen.sha256}"
     yield "input", _tensor(seen.input)
     yield "output", f"{_tensor(seen.output)}, {seen.ending}, {seen.classes} classes"
@@ -96,7 +96,8 @@ def _metadata(seen: Inspection) -> str:
     found = seen.metadata
     parts = []
     if found.mean:
-        parts.append(f"mean {list(found.mean)}, std {list(found.std)}")
+        known = f" ({found.known})" if found.known else ""
+        parts.append(f"mean {list(found.mean)}, std {list(found.std)}{known}")
     if found.min_score is not None:
         parts.append(f"min_score {found.min_score:g}")
     if found.labels is not None:
@@ -122,6 +123,7 @@ def _as_json(seen: Inspection, entry: Entry | None) -> dict[str, object]:
     on_cpu = not seen.accelerated
     return {
         "file": str(seen.path),
+        "packed": seen.packed,
         "bytes": seen.size,
         "sha256": seen.sha256,
         "input": _tensor_json(seen.input),
@@ -135,6 +137,7 @@ def _as_json(seen: Inspection, entry: Entry | None) -> dict[str, object]:
         "metadata": {
             "mean": seen.metadata.mean,
             "std": seen.metadata.std,
+            "known": seen.metadata.known,
             "min_score": seen.metadata.min_score,
             "labels": seen.metadata.labels is not None,
         },

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgecls import logs
+from edgecls.catalogue import is_path
 from edgecls.commands.evaluate import interval, percent
 from edgecls.commands.looking import dataset_of, look, subject_of
 from edgecls.errors import EdgeclsError
@@ -102,33 +103,33 @@ def _as_toml(found: Tuned, named: Subject, options: argparse.Namespace) -> Itera
         yield f"# in hindsight, {percent(found.hindsight)} % could have been accepted"
     yield from _model(found, named)
     watch, there = options.watch or "NAME", options.watch is not None
-    yield _table(f"watches.{watch}", there=there)
-    yield f"model = {_text(named.name)}"
-    yield f"resize = {_text(named.watch.resize)}"
+    yield table_of(f"watches.{watch}", there=there)
+    yield f"model = {text_of(named.name)}"
+    yield f"resize = {text_of(named.watch.resize)}"
     yield ""
-    yield _table(f"watches.{watch}.decision", there=there)
+    yield table_of(f"watches.{watch}.decision", there=there)
     yield f"min_score = {found.setting.min_score!r}"
     yield f"min_margin = {found.setting.min_margin!r}"
 
 
 def _model(found: Tuned, named: Subject) -> Iterator[str]:
     """The section of the model: all of it, or what is new to the one that there is."""
-    yield _table(f"models.{_text(named.name)}", there=named.configured)
+    yield table_of(f"models.{text_of(named.name)}", there=named.configured)
     if not named.configured:
         asked, labels = named.watch.model, named.model.labels_file
-        is_path = "/" in asked or asked.endswith(".tflite")
-        yield f"file = {_text(str(Path(named.model.file).absolute()) if is_path else asked)}"
+        file = str(Path(named.model.file).absolute()) if is_path(asked) else asked
+        yield f"file = {text_of(file)}"
         if labels is not None:
-            yield f"labels_file = {_text(str(Path(labels).absolute()))}"
+            yield f"labels_file = {text_of(str(Path(labels).absolute()))}"
     yield f"temperature = {found.setting.temperature!r}"
     yield ""
 
 
-def _table(name: str, *, there: bool) -> str:
+def table_of(name: str, *, there: bool) -> str:
     """The head of a table; TOML allows none twice, so that of one that is there is a comment."""
     return f"# in [{name}], in place of the keys of these names:" if there else f"[{name}]"
 
 
-def _text(text: str) -> str:
+def text_of(text: str) -> str:
     """A string of TOML, which is written as JSON writes it."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -35,7 +35,8 @@ def model(patient: Patient) -> Iterator[Finding]:
         alone = replace(config, cameras={}, mqtt=None, watches={name: watch})
         try:
             _, warnings = check(alone)
-            file = read_model(Path(model_settings(config, watch.model).file))
+            settings = model_settings(config, watch.model)
+            file = read_model(Path(settings.file), settings.delegate)
         except (ConfigError, ModelError) as error:
             remedy = f"mend model, labels or groups of [watches.{name}], or install the model"
             yield failed("model", str(error), remedy, name)

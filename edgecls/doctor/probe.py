@@ -143,7 +143,8 @@ def views_of(config: Any, camera: str) -> list[Any]:
     views = []
     for watch in config.watches.values():
         if only_camera(config, watch) == camera:
-            model = read_model(Path(model_settings(config, watch.model).file))
+            settings = model_settings(config, watch.model)
+            model = read_model(Path(settings.file), settings.delegate)
             region = tuple(watch.region or (0.0, 0.0, 1.0, 1.0))
             views.append(View(model.width, model.height, region, watch.resize))
     return views

@@ -71,6 +71,7 @@ class Examined:
             temperature=model.temperature,
             mean=model.mean,
             std=model.std,
+            delegate=model.delegate,
         )
         self.model = model
         decision = subject.watch.decision.advised(self.reading.model.metadata.min_score)

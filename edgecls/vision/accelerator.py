@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -58,7 +59,7 @@ class Accelerator:
         failure = self._failures.get(wanted)
         if failure is not None and failure.holds(replaceable=replaceable):
             raise failure.error
-        mark = mark_of(read_model(wanted.model.path).sha256)
+        mark = mark_of(read_model(wanted.model.path, wanted.model.delegate).sha256)
         try:
             self._refuse(wanted.model.path, mark, replaceable=replaceable)
             engine = self._load(wanted, mark, load)
@@ -78,7 +79,7 @@ class Accelerator:
         if self._marks or not self.probation.suspects:
             return
         for wanted in all_wanted:
-            mark = mark_of(read_model(wanted.model.path).sha256)
+            mark = mark_of(read_model(wanted.model.path, wanted.model.delegate).sha256)
             failed = wanted in self._failures and not self._failures[wanted].due
             if failed or self.probation.bar(mark) or self.probation.suspect(mark) is None:
                 continue
@@ -223,4 +224,4 @@ def _opened_after_another(load: Callable[[], Engine], arm_timer: Callable[[], No
 
 def _why(error: DelegateFault) -> str:
     """What is wrong, without the model that it was found with."""
-    return str(error).partition(".tflite: ")[2] or str(error)
+    return re.split(r"\.(?:tflite|lite|zip): ", str(error), maxsplit=1)[-1]

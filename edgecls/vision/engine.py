@@ -10,14 +10,13 @@ from pathlib import Path
 from types import FunctionType
 from typing import Self
 
-from edgecls.catalogue import labels_beside
 from edgecls.domain import Pixels, Scores
 from edgecls.errors import DelegateError, DelegateFault, ModelError
 from edgecls.vision.activation import Decoder
 from edgecls.vision.calibration import USUAL_THREADS
 from edgecls.vision.delegates import EDGE_TPU, library_in_use, open_edge_tpu
-from edgecls.vision.label_map import fitted, numbered, plain_lines, read_names
 from edgecls.vision.model_file import ModelFile, read_model, refuse_edge_tpu
+from edgecls.vision.naming import labels_of
 from edgecls.vision.quantization import Encoder, Numbers
 from edgecls.vision.runtime import Interpreter, LoadedDelegate, open_interpreter, runtime
 
@@ -50,12 +49,13 @@ def read(
     temperature: float = 1.0,
     mean: Numbers | None = None,
     std: Numbers | None = None,
+    delegate: str = "auto",
 ) -> Reading:
     """Check a model, its labels and its settings. Raises ModelError."""
-    model = read_model(Path(path))
+    model = read_model(Path(path), delegate)
     return Reading(
         model,
-        _labels(model, labels),
+        labels_of(model, labels),
         Encoder(model, mean=mean, std=std),
         Decoder(model, activation=activation, temperature=temperature),
     )
@@ -94,7 +94,8 @@ class Engine:
     """One model, loaded. For one thread; several watches may share it.
 
     Labels come from `labels` (names, or the path of a label file), else from `labels_file`, else
-    from the model's metadata, else from NAME.labels.txt beside it, else the classes are called
+    from the model's metadata, else from NAME.labels.txt beside it, else from the zip that it lies
+    in, else from labels.txt where it is the only model of its folder, else the classes are called
     "class 0", "class 1" and so on. Raises ModelError where anything of the model or its labels does
     not fit. `warnings` are sentences for a person.
     """
@@ -123,6 +124,7 @@ class Engine:
             temperature=temperature,
             mean=mean,
             std=std,
+            delegate=delegate,
         )
         placement = place(reading.model, delegate)
         if prove is not None and not placement.accelerated:
@@ -228,20 +230,3 @@ def _threads_beside_edge_tpu(model: ModelFile) -> int:
 
 def _usual_threads(_: ModelFile) -> int:
     return min(USUAL_THREADS, len(os.sched_getaffinity(0)))
-
-
-def _labels(model: ModelFile, given: str | Path | Sequence[str] | None) -> tuple[str, ...]:
-    """One label for each class of the model; a single output may have the name of its "yes"."""
-    if isinstance(given, (str, Path)):
-        names, where = read_names(Path(given), model.classes), f"{given}"
-    elif given is not None:
-        names, where = list(given), "the list of labels"
-    elif model.metadata.labels is not None:
-        names, where = plain_lines(model.metadata.labels), f"{model.path}: the label file inside"
-    elif (beside := labels_beside(model.path)).is_file():
-        names, where = read_names(beside, model.classes), f"{beside}"
-    else:
-        return numbered(model.classes)
-    if model.outputs == 1 and len(names) == 1:
-        names = [f"not {names[0]}", names[0]]
-    return fitted(names, model.classes, model.name, where)

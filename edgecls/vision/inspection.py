@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgecls.errors import ModelError
+from edgecls.vision.content import EDGE_TPU_OPERATOR
 from edgecls.vision.engine import Reading, read
 from edgecls.vision.graph import Tensor, read_graph
 from edgecls.vision.label_map import numbered
 from edgecls.vision.metadata import Metadata
-from edgecls.vision.model_file import EDGE_TPU_OPERATOR, Ending, ModelFile, read_model
+from edgecls.vision.model_file import Ending, ModelFile, read_model
 from edgecls.vision.work import macs, parameters
 
 _TWINS = 5  # labels of several classes that are told
@@ -23,6 +24,7 @@ class Inspection:
     """The facts of a model file. `macs` and `parameters` are of what a CPU computes of it."""
 
     path: Path
+    packed: str | None  # its name in the zip that it lies in
     size: int  # bytes
     sha256: str
     input: Tensor
@@ -60,6 +62,7 @@ def inspect(path: Path) -> Inspection:
     labels = reading.labels if reading.labels != numbered(model.classes) else ()
     return Inspection(
         path=path,
+        packed=None if model.packed is None else model.packed.name,
         size=len(model.content),
         sha256=model.sha256,
         input=model.input,

@@ -29,6 +29,7 @@ class Metadata:
     std: tuple[float, ...] = ()
     min_score: float | None = None  # the recommended threshold
     labels: str | None = None  # the text of the label file
+    known: str | None = None  # how mean and std are known, where the file is silent of them
 
 
 def read_metadata(content: bytes, where: slice | None) -> Metadata:

@@ -1,23 +1,28 @@
 """What a `.tflite` file is: read once, checked before any runtime sees it, and described.
 
+It may lie in a zip.
+
 Everything that is no single-input image classifier ends here, in one sentence.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from edgecls.errors import ModelError
+from edgecls.vision.archive import Packed
+from edgecls.vision.content import EDGE_TPU_OPERATOR, model_content
 from edgecls.vision.flatbuffer import DamagedError
 from edgecls.vision.graph import Graph, RefusedError, Tensor, read_graph
+from edgecls.vision.makers import with_normalisation
 from edgecls.vision.metadata import BUFFER_NAME, Metadata, read_metadata
 
-EDGE_TPU_OPERATOR = "edgetpu-custom-op"
-
 _DTYPES = ("uint8", "int8", "float32")
+_EMBEDDING_DTYPES = (*_DTYPES, "int16")
 # What may stand behind the last real step of a classifier without changing which score is whose.
 _TRANSPARENT = ("RESHAPE", "SQUEEZE", "QUANTIZE", "DEQUANTIZE")
 
@@ -48,10 +53,11 @@ class ModelFile:
     operators: tuple[str, ...]
     edge_tpu: bool  # compiled for the Edge TPU: a CPU cannot run it
     metadata: Metadata
+    packed: Packed | None = None  # where it lies in a zip: the path is the zip's
 
     @property
     def name(self) -> str:
-        """The file's name without `.tflite`."""
+        """The file's name without its suffix."""
         return self.path.stem
 
     @property
@@ -65,11 +71,6 @@ class ModelFile:
         return max(2, self.outputs)
 
 
-def may_be_compiled(path: Path) -> bool:
-    """Whether a file holds the name of the Edge TPU's operator; the graph says for certain."""
-    return EDGE_TPU_OPERATOR.encode() in path.read_bytes()
-
-
 def refuse_edge_tpu(model: ModelFile) -> None:
     """Raise ModelError for a model that only an Edge TPU can run."""
     if model.edge_tpu:
@@ -79,9 +80,38 @@ def refuse_edge_tpu(model: ModelFile) -> None:
         )
 
 
-def read_model(path: Path) -> ModelFile:
-    """The facts of the model file; ModelError in one sentence where it cannot be used."""
-    content = _content(path)
+def read_model(path: Path, delegate: str = "auto") -> ModelFile:
+    """The facts of the model file; ModelError in one sentence where it cannot be used.
+
+    Of a zip with a build for the CPU and one for the Edge TPU, that for the CPU is taken, unless
+    the `delegate` asks for an Edge TPU.
+    """
+    return _described(path, *model_content(path, delegate), _score_count)
+
+
+def model_of(path: Path, content: bytes) -> ModelFile:
+    """The same of a `.tflite` that is at hand; the path is what it is called."""
+    return _described(path, content, None, _score_count)
+
+
+def read_extractor(path: Path, delegate: str = "auto") -> ModelFile:
+    """The facts of any model that makes numbers of a picture, classifiers among them.
+
+    Its output may have space, as an embedding (1, 7, 7, 1280) has: `outputs` is how many numbers
+    there are at each place. Raises ModelError.
+    """
+    return _described(path, *model_content(path, delegate), _dimensions)
+
+
+def extractor_of(path: Path, content: bytes) -> ModelFile:
+    """The same of a `.tflite` that is at hand; the path is what it is called."""
+    return _described(path, content, None, _dimensions)
+
+
+def _described(
+    path: Path, content: bytes, packed: Packed | None, count: Callable[[Path, Tensor], int]
+) -> ModelFile:
+    """`count` says how many numbers the output has, or refuses it."""
     try:
         graph = read_graph(content)
     except DamagedError as error:
@@ -101,14 +131,11 @@ def read_model(path: Path) -> ModelFile:
             f"{path}: is no image classifier: it has {len(graph.inputs)} inputs and "
             f"{len(graph.outputs)} outputs, a classifier has one of each"
         )
-    return _classifier(path, content, graph)
-
-
-def _classifier(path: Path, content: bytes, graph: Graph) -> ModelFile:
     taken, given = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
     height, width, channels, channels_first = _picture(path, taken)
-    outputs = _score_count(path, given)
+    outputs = count(path, given)
     edge_tpu = EDGE_TPU_OPERATOR in graph.custom
+    metadata = read_metadata(content, graph.metadata.get(BUFFER_NAME))
     return ModelFile(
         path=path,
         content=content,
@@ -123,36 +150,9 @@ def _classifier(path: Path, content: bytes, graph: Graph) -> ModelFile:
         ending=_ending(graph),
         operators=tuple(operator.name for operator in graph.operators),
         edge_tpu=edge_tpu,
-        metadata=read_metadata(content, graph.metadata.get(BUFFER_NAME)),
+        metadata=with_normalisation(metadata, path.stem, graph.tensors, taken, packed),
+        packed=packed,
     )
-
-
-def _content(path: Path) -> bytes:
-    if path.is_dir():
-        raise ModelError(f"{path}: is a folder, not a model file")
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise ModelError(f"{path}: there is no such model file") from error
-    except OSError as error:
-        raise ModelError(f"{path}: cannot read the model: {error.strerror}") from error
-    if content[4:8] == b"TFL3":
-        return content
-    raise ModelError(f"{path}: {_what_instead(content)}")
-
-
-def _what_instead(content: bytes) -> str:
-    """What a file is that is no model, and how to mend it."""
-    if not content:
-        return "is empty; copy or download the model again"
-    start = content[:256].lstrip().lower()
-    if start.startswith(b"version https://git-lfs"):
-        return "is a Git LFS pointer, not the model itself; fetch it with `git lfs pull`"
-    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<body")):
-        return "is a web page, not a model; download the file itself"
-    if start.startswith((b"pk\x03\x04", b"\x1f\x8b")):
-        return "is an archive, not a model; unpack it first"
-    return "is no TensorFlow Lite model (.tflite)"
 
 
 def _picture(path: Path, tensor: Tensor) -> tuple[int, int, int, bool]:
@@ -186,6 +186,17 @@ def _score_count(path: Path, tensor: Tensor) -> int:
     if len(sides) > 1 or 0 in sides or tensor.dynamic:
         raise ModelError(f"{where} of shape {_times(tensor.shape)} is not one score per class")
     return sides[0] if sides else 1
+
+
+def _dimensions(path: Path, tensor: Tensor) -> int:
+    where = f"{path}: its output"
+    if tensor.dtype not in _EMBEDDING_DTYPES:
+        raise ModelError(f"{where} is {tensor.dtype}, and no embedding")
+    if tensor.dynamic or not tensor.shape or min(tensor.shape) < 1:
+        raise ModelError(f"{where} of shape {_times(tensor.shape)} has no fixed size")
+    if tensor.dtype != "float32" and len(tensor.scale) != 1:
+        raise ModelError(f"{where} is {tensor.dtype} without a scale: its numbers mean nothing")
+    return tensor.shape[-1]
 
 
 def _ending(graph: Graph) -> Ending:

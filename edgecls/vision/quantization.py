@@ -33,7 +33,11 @@ InputTensor = NDArray[Any]
 
 
 class Encoder:
-    """Turns RGB pixels of the input's size into the input tensor of one model."""
+    """Turns RGB pixels of the input's size into the input tensor of one model.
+
+    `mean` and `std`, one number or one per channel, say what the pixels come to mean, from wherever
+    it is known: (pixel - mean) / std.
+    """
 
     def __init__(
         self, model: ModelFile, *, mean: Numbers | None = None, std: Numbers | None = None
@@ -42,6 +46,8 @@ class Encoder:
         self._model = model
         self._shape = model.input.shape
         self._lowest = -128 if model.input.dtype == "int8" else 0
+        self.mean: tuple[float, ...]
+        self.std: tuple[float, ...]
         self._mapped = _mapping(self._table(mean, std))
 
     def encode(self, pixels: Pixels) -> InputTensor:
@@ -58,17 +64,25 @@ class Encoder:
             given, lacking = ("std", "mean") if mean is None else ("mean", "std")
             raise ModelError(f"{model.path}: {given} is set without {lacking}; set both")
         if mean is not None and std is not None:
-            return self._quantized(_per_channel(model, mean, std), "mean and std", explicit=True)
+            values = self._normalised(mean, std)
+            return self._quantized(values, "mean and std", explicit=True)
         if metadata.mean and {len(metadata.mean), len(metadata.std)} <= {1, model.channels}:
-            values = _per_channel(model, metadata.mean, metadata.std)
+            values = self._normalised(metadata.mean, metadata.std)
             return self._quantized(values, "its metadata's mean and std", explicit=False)
         if model.input.dtype == "float32":
-            return _per_channel(model, _FLOAT_MEAN, _FLOAT_STD).astype(np.float32)
+            return self._normalised(_FLOAT_MEAN, _FLOAT_STD).astype(np.float32)
         self._warn_of_odd_range()
         return self._bytes()
 
+    def _normalised(self, mean: Numbers, std: Numbers) -> NDArray[np.float64]:
+        values = _per_channel(self._model, mean, std)
+        self.mean, self.std = _numbers(mean), _numbers(std)
+        return values
+
     def _bytes(self) -> InputTensor:
         """The pixel bytes as they are, in the range of the tensor's type."""
+        mean, std = bytes_as_they_are(self._model)
+        self.mean, self.std = (mean,), (std,)
         return (np.arange(256) + self._lowest).astype(self._model.input.dtype)[None]
 
     def _quantized(self, values: NDArray[np.float64], whose: str, *, explicit: bool) -> InputTensor:
@@ -159,6 +173,13 @@ def _translating(row: InputTensor) -> Callable[[Pixels], InputTensor]:
     )
 
 
+def bytes_as_they_are(model: ModelFile) -> tuple[float, float]:
+    """The mean and std that the pixel bytes themselves come to in a quantized input."""
+    scale, zero_point = _scale(model)
+    lowest = -128 if model.input.dtype == "int8" else 0
+    return float(zero_point - lowest), 1 / scale
+
+
 def grey(pixels: Pixels) -> Pixels:
     """RGB (height, width, 3) as grey (height, width, 1)."""
     red, green, blue = (pixels[:, :, channel].astype(np.uint32) for channel in range(3))
@@ -170,6 +191,10 @@ def _scale(model: ModelFile) -> tuple[float, int]:
     tensor = model.input
     scale = tensor.scale[0] if tensor.scale and tensor.scale[0] > 0 else 1.0
     return scale, tensor.zero_point[0] if tensor.zero_point else 0
+
+
+def _numbers(numbers: Numbers) -> tuple[float, ...]:
+    return tuple(float(number) for number in np.atleast_1d(np.asarray(numbers, float)))
 
 
 def _per_channel(model: ModelFile, mean: Numbers, std: Numbers) -> NDArray[np.float64]:

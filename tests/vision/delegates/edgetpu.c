@@ -1,6 +1,6 @@
 /* A libedgetpu.so.1 without an Edge TPU: it takes over the nodes "edgetpu-custom-op" and does what
  * such a node's options say, for the models of tests/vision/compiled.py: a gain and a bias for each
- * class, of which output k is gains[k] * (mean of the input) + biases[k].
+ * class, of which output k is gains[k] * (mean of the input) + biases[k]. Both may be uint8.
  *
  * What goes wrong is said when it is compiled: -DAT=1 (when it is created), 2 (when a model is given
  * to it), or the number of the invoke + 2; with one of -DDIES, -DHANGS, -DFAILS, -DLIES. With
@@ -113,11 +113,25 @@ static int prepare(Context *context, Node *node) {
     return OK;
 }
 
+static float number(const Tensor *tensor, size_t place) {
+    if (tensor->type != UINT8) return tensor->data.floats[place];
+    return tensor->params.scale * (float)(tensor->data.bytes[place] - tensor->params.zero_point);
+}
+
+static void put(const Tensor *tensor, int place, float value) {
+    if (tensor->type != UINT8) {
+        tensor->data.floats[place] = value;
+        return;
+    }
+    float step = value / tensor->params.scale + (float)tensor->params.zero_point + 0.5f;
+    tensor->data.bytes[place] = (uint8_t)(step < 0 ? 0 : step > 255 ? 255 : step);
+}
+
 static int invoke(Context *context, Node *node) {
     const Kernel *kernel = node->user_data;
     const Tensor *input = &context->tensors[kernel->input];
     const Tensor *output = &context->tensors[kernel->output];
-    size_t count = input->bytes / sizeof(float);
+    size_t count = input->bytes / (input->type == UINT8 ? 1 : sizeof(float));
     float mean = 0, sign = 1;
     usleep(INVOKE_MS * 1000);
     for (int i = 0; i < TALKS; i++) {
@@ -130,10 +144,9 @@ static int invoke(Context *context, Node *node) {
         sign = -1;
 #endif
     }
-    for (size_t i = 0; i < count; i++) mean += input->data.floats[i] / (float)count;
+    for (size_t i = 0; i < count; i++) mean += number(input, i) / (float)count;
     for (int k = 0; k < kernel->classes; k++)
-        output->data.floats[k] =
-            sign * kernel->numbers[k] * mean + kernel->numbers[kernel->classes + k];
+        put(output, k, sign * kernel->numbers[k] * mean + kernel->numbers[kernel->classes + k]);
     return OK;
 }
 

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 enum { OK = 0, ERROR = 1 };
+enum { FLOAT32 = 1, UINT8 = 3 };
 
 typedef struct { int size; int data[]; } IntArray;
 
