@@ -4,8 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SECONDS_ARG := $(if $(SECONDS),--seconds $(SECONDS),)
 
-.PHONY: demo test test-tflite-runtime test-homeassistant test-torture soak test-service test-arm64 \
-	test-rigs deb check bench clean
+.PHONY: demo test test-tflite-runtime test-foreign test-homeassistant test-torture soak \
+	test-service test-arm64 test-rigs deb check bench clean
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -28,7 +28,17 @@ test: $(VENV)/ready
 
 test-tflite-runtime: .venv-tflite-runtime/ready
 	@tests/need
-	.venv-tflite-runtime/bin/python -m pytest -n 2 tests/vision tests/test_api.py
+	.venv-tflite-runtime/bin/python -m pytest -n 2 tests/vision tests/test_api.py \
+		tests/teaching/test_base.py
+
+# The image classifiers of MediaPipe and of the Task Library, whose wheels end at Python 3.11.
+.venv-foreign/ready:
+	$(PYTHON) -m venv .venv-foreign
+	.venv-foreign/bin/python -m pip install --quiet mediapipe==1.2.2 tflite-support==0.4.4
+	touch $@
+
+test-foreign: $(VENV)/ready .venv-foreign/ready
+	EDGECLS_FOREIGN_PYTHON=.venv-foreign/bin/python $(BIN)/python -m pytest -n 2 tests/foreign
 
 # Home Assistant 2025.4.4 and 2026.2.3, which run on Python 3.13.0, though the latter denies it.
 HOMEASSISTANT := 0.13.236 0.13.316

@@ -14,6 +14,7 @@ from edgecls.vision.graph import Tensor, read_graph
 from edgecls.vision.label_map import numbered
 from edgecls.vision.metadata import Metadata
 from edgecls.vision.model_file import Ending, ModelFile, read_model
+from edgecls.vision.provenance import Origin, read_provenance
 from edgecls.vision.work import macs, parameters
 
 _TWINS = 5  # labels of several classes that are told
@@ -37,6 +38,7 @@ class Inspection:
     accelerated: int  # how many of them an Edge TPU runs
     macs: int
     parameters: int
+    origin: Origin | None  # of a model that edgecls taught
     warnings: tuple[str, ...]  # sentences for a person
 
     @property
@@ -75,6 +77,7 @@ def inspect(path: Path) -> Inspection:
         accelerated=model.accelerated,
         macs=macs(graph),
         parameters=parameters(graph),
+        origin=read_provenance(model.content),
         warnings=(*warnings, *reading.warnings, *_doubts(model, labels)),
     )
 

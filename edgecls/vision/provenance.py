@@ -41,7 +41,8 @@ class Origin:
 
 def write_provenance(origin: Origin) -> bytes:
     """The content of the buffer BUFFER_NAME."""
-    return json.dumps({"version": _VERSION, **asdict(origin)}, allow_nan=False).encode()
+    said = {"version": _VERSION, **asdict(origin)}
+    return json.dumps(said, allow_nan=False, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def read_provenance(content: bytes) -> Origin | None:
@@ -49,7 +50,7 @@ def read_provenance(content: bytes) -> Origin | None:
     try:
         text = _buffer(content)
         return None if text is None else _origin(json.loads(text))
-    except (DamagedError, ValueError, TypeError, KeyError, RecursionError, OverflowError):
+    except (DamagedError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 

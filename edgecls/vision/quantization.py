@@ -35,8 +35,8 @@ InputTensor = NDArray[Any]
 class Encoder:
     """Turns RGB pixels of the input's size into the input tensor of one model.
 
-    `mean` and `std`, one number or one per channel, say what the pixels come to mean, from wherever
-    it is known: (pixel - mean) / std.
+    `table`, of shape (1 or channels, 256), is what each pixel byte becomes. `mean` and `std`, one
+    number or one per channel, say what it means, wherever that is known from: (pixel - mean) / std.
     """
 
     def __init__(
@@ -48,7 +48,8 @@ class Encoder:
         self._lowest = -128 if model.input.dtype == "int8" else 0
         self.mean: tuple[float, ...]
         self.std: tuple[float, ...]
-        self._mapped = _mapping(self._table(mean, std))
+        self.table = self._table(mean, std)
+        self._mapped = _mapping(self.table)
 
     def encode(self, pixels: Pixels) -> InputTensor:
         """The input tensor for RGB uint8 (height, width, 3); it may share the pixels' memory."""

@@ -176,13 +176,14 @@ def test_one_that_answers_is_tried_again_until_everything_was_assembled_with_it(
     wanted: Wanted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(accelerator, "_FIRST_WAIT_S", 0.01)
-    one = Accelerator(tmp_path, threading.Lock())
+    in_use = threading.Lock()
+    one = Accelerator(tmp_path, in_use)
     refused(one, wanted)
     with LookedAfter(one, monkeypatch) as looked_after:
-        wait_until(
-            lambda: looked_after.calls >= 2, "two calls"
-        )  # the first assembly came to nothing
-        engine = one.load(wanted, Loading(wanted), replaceable=True)
+        # The first assembly came to nothing.
+        wait_until(lambda: looked_after.calls >= 2, "two calls")
+        with in_use:  # as whoever assembles: a proof may be under way
+            engine = one.load(wanted, Loading(wanted), replaceable=True)
         wait_until(lambda: not one._failures, "nothing to be tried")
     assert engine.delegate_reason.startswith("proved")
 
