@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from edgecls.vision.operator_names import operator_name
 _ALIGNMENT = 16  # bytes: the schema's, for the weights; the runtimes read them where they lie
 _SPARE = 1 << 16
 _CALLING = ("IF", "WHILE", "CALL", "CALL_ONCE")
+_SIGN = 128  # between the zero points of a byte with and without a sign
 _LARGEST_OLD_CODE = 127  # that the field of a byte can hold
 
 
@@ -75,6 +77,22 @@ class Network:
         self, name: str, inputs: Sequence[int], output: int, options: Any = None, version: int = 1
     ) -> None:
         """Append an operator; `options` is made by `options`."""
+        self._graph.operators.append(self._operator(name, inputs, output, options, version))
+
+    def take_bytes(self) -> None:
+        """Have the int8 input made, in the model, of a uint8 one that means the same."""
+        inner = int(self._graph.inputs[0])
+        outer = self.like(inner, self.shape(inner), "picture")
+        tensor = self._graph.tensors[outer]
+        tensor.type, tensor.quantization = self._schema.TensorType.UINT8, copy(tensor.quantization)
+        tensor.quantization.zeroPoint = [int(tensor.quantization.zeroPoint[0]) + _SIGN]
+        options = self.options("QuantizeOptions")
+        self._graph.operators.insert(0, self._operator("QUANTIZE", (outer,), inner, options, 2))
+        self._graph.inputs = [outer]
+
+    def _operator(
+        self, name: str, inputs: Sequence[int], output: int, options: Any, version: int
+    ) -> Any:
         operator = self._schema.OperatorT()
         operator.opcodeIndex = self._code(name, version)
         operator.inputs, operator.outputs = list(inputs), [output]
@@ -82,7 +100,7 @@ class Network:
             kind = type(options).__name__.removesuffix("T")
             operator.builtinOptionsType = getattr(self._schema.BuiltinOptions, kind)
             operator.builtinOptions = options
-        self._graph.operators.append(operator)
+        return operator
 
     def options(self, kind: str, **fields: object) -> Any:
         """The options of an operator, such as "SoftmaxOptions"."""

@@ -27,6 +27,8 @@ def taught_model(
 ) -> bytes:
     """A whole `.tflite`: the base's input, and float32 scores of shape (1, classes).
 
+    A base for int8 RGB gets a uint8 input: MediaPipe and the Task Library know no other bytes.
+
     The same bytes for the same arguments. Labels are cleaned as those of any model are. Raises
     ModelError where labels, head and base do not fit together, or the base's mean and std cannot be
     said in a model file.
@@ -66,6 +68,8 @@ def _with_head(base: Base, head: Head) -> Network:
     given = extractor_of(path, base.backbone).output
     network = Network(path, base.backbone)
     network.drop_unreached()
+    if _takes_signed_colours(base.reading.model):
+        network.take_bytes()
     tensor, shape = network.output, given.shape
     if given.dtype != "float32":
         version = _DEQUANTIZE_VERSIONS[given.dtype]
@@ -89,6 +93,11 @@ def _with_head(base: Base, head: Head) -> Network:
     return network
 
 
+def _takes_signed_colours(model: ModelFile) -> bool:
+    quantized = model.input.dtype == "int8" and bool(model.input.scale)
+    return quantized and model.input.shape == (1, model.height, model.width, 3)
+
+
 def _append_head(network: Network, embedding: int, head: Head) -> None:
     count = len(head.weights)
     weights = network.constant(np.ascontiguousarray(head.weights, np.float32), "head weights")
@@ -103,11 +112,15 @@ def _append_head(network: Network, embedding: int, head: Head) -> None:
 
 def _check(base: Base, content: bytes, labels: Sequence[str]) -> None:
     """Read the model back as anybody will, and see that it is fed and named as it was taught."""
-    path = base.reading.model.path
+    model = base.reading.model
+    path = model.path
     written = model_of(path, content)
     assert written.metadata.labels is not None
     assert tuple(plain_lines(written.metadata.labels)) == tuple(labels)
-    if not np.array_equal(base.reading.encoder.table, Encoder(written).table):
+    wanted = base.reading.encoder.table
+    if written.input.dtype != model.input.dtype:
+        wanted = wanted.view(np.uint8) ^ 0x80  # the same without a sign
+    if not np.array_equal(wanted, Encoder(written).table):
         raise ModelError(
             f"{path}: these mean and std do not fit its input tensor, and a model file cannot say "
             "so; leave them out to feed it the pixel bytes"

@@ -25,9 +25,11 @@ pytestmark = pytest.mark.skipif(PYTHON is None, reason="make test-foreign sets i
 CLASSIFY = Path(__file__).with_name("classify.py")
 LIBRARIES = ("mediapipe", "task-library")
 EVERYTHING = "0.000000001"
-# Both take uint8 and float32 of shape (1, height, width, 3) alone, whoever made the model.
+# Both take uint8 and float32 of shape (1, height, width, 3) alone, whoever made the model: bases of
+# int8 get a uint8 input.
 TAKEN = (
     "automl_labeler_model",
+    "ei_mask_rgb_96_int8",
     "mobilenet_edgetpu_0.75_224_post_training_quant",
     "mobilenet_v1_0.25_128",
     "mobilenet_v1_0.25_128_quant",
@@ -39,6 +41,7 @@ TAKEN = (
     "pretrainedResnet",
     "tf2_mobilenet_v2_1.0_224_ptq",
     "tm_fruit_model_unquant",
+    "vww_96_int8",
 )
 
 

@@ -26,7 +26,8 @@ def main(folder: Path, original: Path) -> None:
         scores = engine.infer(pixels)
         runtime, fed = engine.runtime, Encoder(engine.model)
     model, content = read_extractor(original), Path(f"{beside}.backbone.tflite").read_bytes()
-    reading = Reading(model, (), fed, Decoder(model))
+    # A taught model's input may have another type than its base's; the numbers mean the same.
+    reading = Reading(model, (), Encoder(model, mean=fed.mean, std=fed.std), Decoder(model))
     base = Base(original.stem, "", reading, content, extractor_of(original, content).outputs, "cpu")
     with Embedder(base) as embedder:
         embedding = embedder.embed(pixels)
