@@ -86,7 +86,8 @@ def test_a_clock_in_the_corner_makes_no_new_picture(photos: list[Pixels]) -> Non
 @pytest.mark.parametrize("shape", [(1, 1), (3, 200), (128, 128), (1080, 1920)])
 def test_a_picture_of_one_colour_is_that_colour_at_any_size(shape: tuple[int, int]) -> None:
     found = likeness(np.full((*shape, 3), (255, 51, 0), np.uint8))
-    assert (found.shape, found.dtype) == ((LIKENESS_SIZE,), np.float32)
+    assert found.shape == (LIKENESS_SIZE,)
+    assert found.dtype == np.dtype("float32")
     assert found.reshape(3, -1) == pytest.approx(np.repeat([[1.0], [0.2], [0.0]], 256, axis=1))
 
 

@@ -10,15 +10,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.errors import UsageError
+from edgecls.errors import ModelError, UsageError
 from edgecls.teaching.folds import NEVER, folds
 from edgecls.teaching.head import Floats, Head, softmax
 from edgecls.teaching.regression import Regression
 from edgecls.teaching.sample import Numbers, Sample
-from edgecls.teaching.space import space
+from edgecls.teaching.space import Space, space
 
 _PENALTIES = tuple(10 ** (step / 2) for step in range(2, -8, -1))
 _TEMPERATURES = tuple(2 ** (step / 4) for step in range(-16, 9))
+
+_SHORTEST = 1e-12  # a length to divide by
 
 _Mask = NDArray[np.bool_]
 
@@ -34,20 +36,20 @@ class Fitted:
     """(pictures, classes): the scores of each picture by a head that learned from none of its
     occasion, with the regularisation and temperature chosen without it; NaN for the only picture
     of a class."""
-    untempered: Floats
-    """(pictures, classes): the same at temperature 1."""
 
 
 def fit(sample: Sample, occasions: Numbers) -> Fitted:
     """The head for all pictures; `occasions` (pictures,) says which are kept together.
 
     Regularisation and temperature are chosen by stratified cross-validation. Always the same for
-    the same sample. Raises UsageError where there are not two classes with pictures.
+    the same sample. Raises UsageError where there are not two classes with pictures, ModelError
+    for embeddings that are no numbers.
     """
     if len(np.unique(sample.classes)) < 2:
         raise UsageError("a head needs pictures of at least two classes")
-    directions = space(sample.embeddings)
-    learner = _Learner(sample, directions.features(sample.embeddings))
+    if not np.isfinite(sample.embeddings).all():
+        raise ModelError("the base makes embeddings that are no numbers")
+    directions, learner = _prepared(sample)
     trial = _Trial(learner, folds(sample.truths, occasions))
     everything = np.ones(sample.count, bool)
     choice = trial.best(everything)
@@ -56,14 +58,32 @@ def fit(sample: Sample, occasions: Numbers) -> Fitted:
         directions.head(weights / choice.temperature, bias / choice.temperature),
         _PENALTIES[choice.penalty],
         choice.temperature,
-        *trial.held_out(),
+        trial.held_out(),
     )
 
 
 def held_out(sample: Sample, occasions: Numbers) -> Floats:
     """`Fitted.held_out` alone, for other occasions."""
-    learner = _Learner(sample, space(sample.embeddings).features(sample.embeddings))
-    return _Trial(learner, folds(sample.truths, occasions)).held_out()[0]
+    learner = _prepared(sample)[1]
+    return _Trial(learner, folds(sample.truths, occasions)).held_out()
+
+
+def _prepared(sample: Sample) -> tuple[Space, _Learner]:
+    levelled = _levelled(sample.embeddings)
+    directions = space(levelled)
+    own = directions.features(sample.embeddings[sample.own])
+    return directions, _Learner(sample, own, directions.features(levelled))
+
+
+def _levelled(embeddings: Floats) -> Floats:
+    """Embeddings of lengths half as unlike, so that the long ones have not the greatest say.
+
+    Up to 2 points better where lengths differ by a third, and never worse; of one length, they were
+    worse with five pictures of two classes. What is judged keeps its length: a head is linear.
+    """
+    lengths = np.linalg.norm(embeddings, axis=1, keepdims=True).clip(_SHORTEST)
+    levelled: Floats = embeddings * np.sqrt(lengths.mean() / lengths)
+    return levelled
 
 
 class _Choice(NamedTuple):
@@ -78,11 +98,12 @@ _UNTRIED = _Choice(_PENALTIES.index(0.01), 0.5)
 class _Learner:
     """The sample in its space, of which any pictures can be learned."""
 
-    def __init__(self, sample: Sample, features: Floats) -> None:
+    def __init__(self, sample: Sample, own: Floats, levelled: Floats) -> None:
+        """Features: of the pictures themselves, row by row, and of all rows to learn from."""
         self.truths = sample.truths
         self.classes = int(self.truths.max()) + 1
-        self.own = features[sample.own][np.argsort(sample.pictures[sample.own])]
-        self._features = features
+        self.own = own[np.argsort(sample.pictures[sample.own])]
+        self._features = levelled
         self._pictures = sample.pictures
         self._ones = np.eye(self.classes, dtype=np.float32)[sample.classes]
 
@@ -120,16 +141,14 @@ class _Trial:
         penalty, temperature = np.unravel_index(losses.argmin(), losses.shape)
         return _Choice(int(penalty), _TEMPERATURES[temperature])
 
-    def held_out(self) -> tuple[Floats, Floats]:
-        """The scores of each picture with what was chosen without it, and those untempered."""
-        tempered = np.full(self._logits.shape[1:], np.nan, np.float32)
-        untempered = tempered.copy()
+    def held_out(self) -> Floats:
+        """The scores of each picture with what was chosen without it."""
+        scores = np.full(self._logits.shape[1:], np.nan, np.float32)
         for number in np.unique(self._fold[self._fold != NEVER]):
             out = self._fold == number
             choice = self.best(~out)
-            tempered[out] = softmax(self._logits[choice.penalty, out] / choice.temperature)
-            untempered[out] = softmax(self._logits[choice.penalty, out])
-        return tempered, untempered
+            scores[out] = softmax(self._logits[choice.penalty, out] / choice.temperature)
+        return scores
 
 
 def _losses(logits: Floats, truths: Numbers) -> Floats:
