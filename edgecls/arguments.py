@@ -12,9 +12,10 @@ from edgecls.model_arguments import (
     add_evaluate,
     add_models,
     add_replay,
+    add_teach,
     add_tune,
 )
-from edgecls.values import add_config, count, seconds
+from edgecls.values import add_config, count, positive, seconds
 
 
 def parser() -> argparse.ArgumentParser:
@@ -38,12 +39,14 @@ def parser() -> argparse.ArgumentParser:
     _add_run(command("run", "the daemon: classify, decide, publish"))
     _add_demo(command("demo", "the daemon on embedded defaults: no camera, no broker, no download"))
     _add_look(command("look", "what the camera sees, and what edgecls makes of it"))
+    _add_collect(command("collect", "pictures of a watch, to teach a model from"))
     _add_check_config(command("check-config", "validate a configuration"))
     _add_doctor(command("doctor", "test each thing that the service needs; how to mend what fails"))
     add_classify(command("classify", "one prediction per image"))
     add_bench(command("bench", "how fast a model runs on this board, beside the bare invoke"))
     add_evaluate(command("evaluate", "how often a model is right on labelled pictures"))
     add_tune(command("tune", "find the thresholds that reach a wanted precision"))
+    add_teach(command("teach", "a model of your own classes, from pictures of them, here"))
     add_replay(command("replay", "which events other settings would have published"))
     add_models(command("models", "the catalogue of models: list, info, pull, recommend"), shared)
     _add_service(command("service", "the systemd service: install, uninstall, status"), shared)
@@ -74,6 +77,27 @@ def _add_look(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", type=Path, metavar="x.jpg", help="write what the model sees, and end"
     )
     parser.add_argument("--seconds", type=seconds, metavar="N", help="end after N seconds")
+
+
+def _add_collect(parser: argparse.ArgumentParser) -> None:
+    add_config(parser)
+    parser.add_argument("watch", nargs="?", metavar="WATCH", help="default: the only one")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="DIR", required=True,
+        help="pictures go to DIR/<label>/",
+    )  # fmt: skip
+    parser.add_argument(
+        "--labels", metavar="A,B,…", help="on a terminal: a key chooses one and takes a picture"
+    )
+    parser.add_argument("--label", metavar="A", help="what all pictures show")
+    parser.add_argument(
+        "--every", type=positive, metavar="S", help="with --label: seconds between two (default: 1)"
+    )
+    parser.add_argument(
+        "--count", type=count, metavar="N",
+        help="with --label: so many (default: until the source ends, or Ctrl-C)",
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="JSON Lines on stdout")
 
 
 def _add_check_config(parser: argparse.ArgumentParser) -> None:

@@ -3,99 +3,152 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
-from edgecls import pipeline
+from edgecls import picked, pipeline
+from edgecls.assembled import AssembledWatch
+from edgecls.collecting.collector import Collector
+from edgecls.collecting.taker import Taker
 from edgecls.decision.decider import Decider
-from edgecls.delivery.session import check as check_broker
-from edgecls.domain import EndReason, Outcome
-from edgecls.engines import Engines, model_settings, reading_of
-from edgecls.errors import ConfigError, ModelError
+from edgecls.engines import Engines
+from edgecls.errors import ConfigError, DelegateError, ModelError
+from edgecls.lastgood import LastGood
+from edgecls.picked import Picked
 from edgecls.pixels import View
 from edgecls.scores.recorder import Recorder
 from edgecls.scores.track import Origin, Track
-from edgecls.settings import Config, WatchSettings
+from edgecls.settings import CameraSettings, Config, WatchSettings
+from edgecls.shadow import Shadow
 from edgecls.snapshots import Snapshots
-from edgecls.sources import check_source, has_media_time, is_live
-from edgecls.turns import Turns, WatchTurn
-from edgecls.vision.engine import Engine
+from edgecls.sources import has_media_time, is_live, scales_for_views
+from edgecls.trial import Standing
 from edgecls.vision.eye import Eye
 from edgecls.vision.model_file import ModelFile
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class AssembledWatch:
-    """One watch with all that it needs."""
-
-    camera: str
-    model: str  # the name that the configuration calls it by
-    settings: WatchSettings
-    engine: Engine
-    eye: pipeline.Engine
-    view: View
-    decider: Decider
-    snapshots: Snapshots
-    stands_in: str | None = None  # why its model takes the place of one for an accelerator
-    onlookers: Sequence[pipeline.Onlooker] = ()
-
-    @property
-    def topics(self) -> Sequence[tuple[str, str]]:
-        """The (label, slug) that have a topic of their own: those of `labels`."""
-        return [(each.label, each.slug) for each in self.decider.watched or ()]
-
-    def turn(self) -> WatchTurn:
-        """Its place among those that take turns: a new one."""
-        return WatchTurn(self.camera, self.settings.max_fps, self.settings.enabled)
-
-    def gone(self, reason: EndReason, turns: Turns) -> Outcome:
-        """Nobody looks any more, from now on: what is to be told."""
-        return self.decider.gone(reason, turns.moment(self.camera))
-
-    def for_pipeline(self) -> pipeline.Watch:
-        """What the loop needs of it."""
-        inside = f"an invoke of {self.model}"
-        return pipeline.Watch(
-            self.eye, self.decider, self.snapshots, inside, onlookers=self.onlookers
-        )
-
-
 class Assembler:
     """Builds the watches of one configuration. For one thread at a time."""
 
-    def __init__(self, config: Config, engines: Engines, scores: Recorder | None = None) -> None:
-        """With `scores`, those of live cameras are kept for a replay."""
-        self._config, self._engines, self._scores = config, engines, scores
+    def __init__(
+        self,
+        config: Config,
+        engines: Engines,
+        scores: Recorder | None = None,
+        collector: Collector | None = None,
+        *,
+        last_good: LastGood | None = None,
+        may_return: Collection[str] = (),
+    ) -> None:
+        """With `scores`, those of live cameras are kept for a replay; with a `collector`, pictures
+        for teaching, where they are asked for; with `last_good`, models can prove themselves. The
+        watches that `may_return` run their last good model where theirs cannot be loaded."""
+        self._config, self._engines = config, engines
+        self._scores, self._collector = scores, collector
+        self._last_good, self._may_return = last_good, may_return
 
-    def watch(self, name: str, settings: WatchSettings) -> AssembledWatch:
-        """A watch by its settings. Raises ConfigError or ModelError."""
-        engine, stands_in = self._engines.of(self._config, settings.model)
-        settings = _advised(settings, engine.model)
+    def watch(self, name: str, settings: WatchSettings, *, anew: bool = False) -> AssembledWatch:
+        """A watch by its settings; `anew`: also with a model that was refused before. Raises
+        ConfigError or ModelError."""
+        try:
+            wanted = picked.wanted(self._config, self._engines, settings.model)
+        except DelegateError:
+            raise
+        except ModelError as error:
+            watch = self._returned(name, settings, str(error)) if name in self._may_return else None
+            if watch is None:
+                raise
+            return watch
+        if self._last_good is not None and not anew:
+            refusal = self._last_good.refusal(name, wanted.engine.model.sha256)
+            if refusal and (watch := self._returned(name, settings, refusal)) is not None:
+                return watch
+        return self._around(name, settings, wanted)
+
+    def with_shadow(
+        self, name: str, watch: AssembledWatch, settings: WatchSettings
+    ) -> AssembledWatch:
+        """A watch that runs, with the shadow that `settings` name, or none."""
+        shadow, shadowless = self._shadow(name, settings, watch.picked)
+        ours = replace(watch.settings, shadow=settings.shadow)
+        return replace(watch, settings=ours, shadow=shadow, shadowless=shadowless)
+
+    def _returned(self, name: str, settings: WatchSettings, why: str) -> AssembledWatch | None:
+        """The watch with its last good model; None where there is none that suits it."""
+        if self._last_good is None or not self._is_live(settings):
+            return None
+        try:
+            good = picked.returned(self._config, self._engines, self._last_good, name, why)
+            watch = None if good is None else self._around(name, settings, good)
+        except (ConfigError, ModelError) as error:
+            log.warning("watch %s: its last good model is of no use: %s", name, error)
+            return None
+        if watch is not None:
+            log.warning("watch %s: its last good model, %s, runs: %s", name, watch.model, why)
+        return watch
+
+    def _around(self, name: str, raw: WatchSettings, model: Picked) -> AssembledWatch:
+        engine = model.engine
+        settings = advised(raw, engine.model)
         region = (0.0, 0.0, 1.0, 1.0) if settings.region is None else tuple(settings.region)
         view = View(engine.width, engine.height, region, settings.resize)  # type: ignore[arg-type]
         camera = only_camera(self._config, settings)
         decider = Decider(
-            name, settings.model, engine.labels, settings,
-            sigmoid=engine.sigmoid, witness=self._track(name, camera, settings, engine),
+            name, model.model, engine.labels, settings,
+            sigmoid=engine.sigmoid, witness=self._track(name, camera, model),
         )  # fmt: skip
+        shadow, shadowless = self._shadow(name, raw, model)
         return AssembledWatch(
-            camera, settings.model, settings, engine,
+            camera, model.model, settings, engine,
             Eye(engine, view), view, decider, Snapshots(view, at_start=settings.snapshot),
-            stands_in,
+            model, self._standing(name, settings, model), shadow, shadowless,
+            onlookers=self._onlookers(name, settings, view),
+            whole=_whole(view, self._config.cameras[camera]) if settings.collect else None,
         )  # fmt: skip
 
-    def _track(
-        self, name: str, camera: str, settings: WatchSettings, engine: Engine
-    ) -> Track | None:
+    def _shadow(
+        self, name: str, settings: WatchSettings, model: Picked
+    ) -> tuple[Shadow | None, str | None]:
+        """It has no say, in this as well: without it, the watch goes on."""
+        shadow = settings.shadow
+        if shadow is None or shadow == model.model:
+            return None, None
+        try:
+            engine = self._engines.on_cpu(self._config, shadow)
+            return Shadow(name, shadow, engine, advised(settings, engine.model)), None
+        except (ConfigError, ModelError) as error:
+            log.warning("watch %s: goes on without its shadow: %s", name, error)
+            return None, str(error)
+
+    def _standing(self, name: str, settings: WatchSettings, model: Picked) -> Standing | None:
+        if self._last_good is None or not self._is_live(settings):
+            return None
+        if model.returned is not None:
+            return Standing(earlier=self._last_good.earlier(name))
+        return Standing(self._last_good.baseline(name, model.engine.model.sha256))
+
+    def _is_live(self, settings: WatchSettings) -> bool:
         """A file that is gone through as fast as it can be tells nothing of how a watch does."""
-        source = self._config.cameras[camera]
+        return is_live(self._config.cameras[only_camera(self._config, settings)])
+
+    def _onlookers(
+        self, name: str, settings: WatchSettings, view: View
+    ) -> Sequence[pipeline.Onlooker]:
+        collector = self._collector
+        if collector is None:
+            return ()
+        return (Taker(name, view, collector, ambiguous=settings.collect),)
+
+    def _track(self, name: str, camera: str, model: Picked) -> Track | None:
+        source, engine = self._config.cameras[camera], model.engine
         if self._scores is None or not is_live(source):
             return None
-        model = model_settings(self._config, settings.model)
         media = has_media_time(source)
-        origin = Origin(name, settings.model, engine.network, model, engine.labels, media=media)
+        origin = Origin(
+            name, model.model, engine.network, model.settings, engine.labels, media=media
+        )
         return self._scores.track(origin)
 
 
@@ -118,39 +171,9 @@ def assembled(
     return replace(config, watches=settings), watches
 
 
-def check(config: Config) -> tuple[Config, list[str]]:
-    """All that `assemble` would find wrong, without a runtime.
-
-    Returns the configuration with what the models have to say, and their warnings.
-    """
-    watches, warnings = {}, unheeded(config)
-    for name, camera in config.cameras.items():
-        check_source(name, camera, config.base)
-    if config.mqtt is not None:
-        check_broker(config.mqtt, config.base)
-    for name, settings in config.watches.items():
-        reading = reading_of(config, settings.model)
-        watches[name] = _advised(settings, reading.model)
-        Decider(name, settings.model, reading.labels, watches[name], sigmoid=reading.sigmoid)
-        warnings += [f"model {settings.model}: {warning}" for warning in reading.warnings]
-    return replace(config, watches=watches), warnings
-
-
-def _advised(settings: WatchSettings, model: ModelFile) -> WatchSettings:
+def advised(settings: WatchSettings, model: ModelFile) -> WatchSettings:
+    """The settings with what the model has to say, where they are silent."""
     return replace(settings, decision=settings.decision.advised(model.metadata.min_score))
-
-
-def unheeded(config: Config) -> list[str]:
-    """A sentence for each key that is set and has no effect yet: silence would be a lie."""
-    tables = [
-        (f"watches.{name}", watch, ("shadow", "collect")) for name, watch in config.watches.items()
-    ]
-    return [
-        f"[{place}] {key} has no effect in this version"
-        for place, table, keys in tables
-        for key in keys
-        if getattr(table, key)
-    ]
 
 
 def only_camera(config: Config, settings: WatchSettings) -> str:
@@ -159,5 +182,16 @@ def only_camera(config: Config, settings: WatchSettings) -> str:
 
 
 def views_of(camera: str, watches: Mapping[str, AssembledWatch]) -> Sequence[View]:
-    """What the watches of a camera look at."""
-    return [watch.view for watch in watches.values() if watch.camera == camera]
+    """What the watches of a camera look at, and what is kept of it."""
+    looking = [watch for watch in watches.values() if watch.camera == camera]
+    return [view for watch in looking for view in (watch.view, watch.whole) if view is not None]
+
+
+def _whole(view: View, camera: CameraSettings) -> View | None:
+    """A camera that scales for its views would give no more than the model's input."""
+    if not scales_for_views(camera):
+        return None
+    width, height = map(int, camera.size.split("x"))
+    if camera.rotate % 180:
+        width, height = height, width
+    return View(width, height, view.region, "stretch")

@@ -21,6 +21,7 @@ from edgecls.settings import (
     REGION,
     SLUG,
     Config,
+    ModelSettings,
     MqttSettings,
     Rule,
     WatchSettings,
@@ -80,6 +81,11 @@ def parse(text: str, base: Path) -> Config:
             raise ConfigError(f"[models.{name}] mean and std belong together: set both or neither")
     mqtt = None if config.mqtt is None else _checked_mqtt(config.mqtt, base)
     return replace(config, mqtt=mqtt)
+
+
+def model_table(table: Any, place: str) -> ModelSettings:
+    """A `[models.NAME]` that stands somewhere else, at `place`. Raises ConfigError."""
+    return _table(ModelSettings, table, place)
 
 
 def _table(kind: type[T], table: Any, place: str) -> T:

@@ -7,32 +7,28 @@ import threading
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol
+from pathlib import Path
 
-from edgecls.assembly import AssembledWatch, Assembler
+from edgecls.assembled import AssembledWatch
+from edgecls.assembly import Assembler
 from edgecls.cameras import Cameras
-from edgecls.delivery.commands import Setting
-from edgecls.delivery.kept import MODEL
+from edgecls.collecting.collector import Collector
+from edgecls.collecting.session import Pace, Session
+from edgecls.delivery.commands import BadCommand, Collect, Setting
 from edgecls.domain import EndReason
 from edgecls.engines import Engines
 from edgecls.errors import EdgeclsError
+from edgecls.lastgood import LastGood
 from edgecls.overrides import OVERRIDE, known_models, note_of, overridden
 from edgecls.pipeline import Publisher
-from edgecls.running import Running
+from edgecls.running import Present, Running
 from edgecls.scores.recorder import Recorder
 from edgecls.settings import Config, WatchSettings
+from edgecls.swap import Memory, Swap, begin_trial
 from edgecls.threads import Threads
 from edgecls.turns import Turns
 
 log = logging.getLogger(__name__)
-
-
-class Memory(Protocol):
-    """Remembers what was set, and tells what is in force."""
-
-    def remember(self, kind: str, name: str, value: Any) -> None: ...
-
-    def announce(self) -> None: ...
 
 
 class Control:
@@ -47,13 +43,16 @@ class Control:
         threads: Threads,
         *,
         scores: Recorder | None,
+        collector: Collector | None,
+        last_good: LastGood | None,
         stop: Callable[[], None],
     ) -> None:
         """`stop` ends the daemon for one that is started again."""
         self._running, self._engines, self._cameras = running, engines, cameras
-        self._turns, self._threads, self._scores = turns, threads, scores
+        self._turns, self._threads = turns, threads
+        self._scores, self._collector, self._last_good = scores, collector, last_good
         self._lock = threading.Lock()
-        self._models: dict[str, Setting] = {}  # to be loaded: the newest per watch
+        self._models: dict[tuple[str, str], Setting] = {}  # to be loaded: the newest of each key
         self._loading = False
         self._memory: Memory | None = None
         self._publisher: Publisher | None = None
@@ -62,6 +61,9 @@ class Control:
     def begin(self, memory: Memory, publisher: Publisher) -> None:
         """Commands may come from now on."""
         self._memory, self._publisher = memory, publisher
+        self._swap = Swap(
+            self._running, self._engines, self._cameras, self._turns, memory, publisher
+        )
 
     def watches(self) -> Collection[str]:
         """Whose settings can be set."""
@@ -81,6 +83,23 @@ class Control:
         assembled.snapshots.ask()
         return None
 
+    def collect(self, asked: Collect) -> Path:
+        """Have pictures taken from the next frame on, or no more of them where none are asked for;
+        the folder that they are kept in. Raises BadCommand."""
+        watch, collector = self._running.watches.get(asked.watch), self._collector
+        if watch is None or collector is None:
+            raise BadCommand(f"no pictures of {asked.watch} can be kept here")
+        if not asked.count:
+            collector.end(asked.watch)
+        elif not watch.settings.enabled:
+            raise BadCommand(f"the watch {asked.watch} is not enabled")
+        else:
+            pace = Pace(asked.every_s)
+            why_not = collector.ask(Session(asked.watch, asked.label, asked.count, pace))
+            if why_not is not None:
+                raise BadCommand(why_not)
+        return collector.folder(asked.watch, asked.label)
+
     def apply(self, setting: Setting) -> None:
         """Do what was set, soon."""
         match setting.key:
@@ -88,9 +107,9 @@ class Control:
                 self._turns.soon(partial(self._enable, setting))
             case "min_score":
                 self._turns.soon(partial(self._reconfigure, setting))
-            case "model":
+            case "model" | "shadow":
                 with self._lock:
-                    self._models[setting.watch] = setting
+                    self._models[setting.watch, setting.key] = setting
                     if self._loading:
                         return
                     self._loading = True
@@ -105,6 +124,8 @@ class Control:
             self._running.put(setting.watch, self._with(watch, setting))
             if not enabled:
                 self._end(watch, EndReason.DISABLED)
+                if self._collector is not None:
+                    self._collector.end(setting.watch)
         self._done(setting)
 
     def _reconfigure(self, setting: Setting) -> None:
@@ -114,8 +135,7 @@ class Control:
         changed = self._with(watch, setting)
         try:
             if changed.settings != watch.settings:
-                watch.decider.reconfigure(changed.settings)
-                self._running.put(setting.watch, changed)
+                self._running.put(setting.watch, watch.judged_by(changed.settings))
         except EdgeclsError as error:
             self._refuse(setting, error)
         else:
@@ -124,38 +144,73 @@ class Control:
     def _load_models(self) -> None:
         """In a thread of its own, until none is wanted: loading takes longer than a frame may."""
         while (setting := self._next_model()) is not None:
-            config = self._running.config
-            if setting.watch not in config.watches:
+            now = self._running.now
+            if setting.watch not in now.watches:
                 continue
             try:
-                with self._engines.in_use:
-                    assembler = Assembler(config, self._engines, self._scores)
-                    watch = assembler.watch(setting.watch, self._wanted(config, setting))
+                watch = self._loaded(now, setting)
             except EdgeclsError as error:
                 self._refuse(setting, error)
             else:
-                self._turns.soon(partial(self._change_model, setting, config, watch))
+                change = self._change_shadow if setting.key == "shadow" else self._change_model
+                self._turns.soon(
+                    partial(self._if_nothing_else_was_set, change, setting, now.config, watch)
+                )
+
+    def _loaded(self, now: Present, setting: Setting) -> AssembledWatch:
+        """The watch with the model, or shadow, that was set. Raises EdgeclsError."""
+        name, wanted = setting.watch, self._wanted(now.config, setting)
+        with self._engines.in_use:
+            assembler = Assembler(
+                now.config, self._engines, self._scores, self._collector,
+                last_good=self._last_good,
+            )  # fmt: skip
+            if setting.key == "shadow":
+                return assembler.with_shadow(name, now.watches[name], wanted)
+            return assembler.watch(name, wanted, anew=True)
 
     def _next_model(self) -> Setting | None:
         with self._lock:
             self._loading = bool(self._models)
             return self._models.popitem()[1] if self._models else None
 
-    def _change_model(self, setting: Setting, config: Config, watch: AssembledWatch) -> None:
-        if setting.watch in self._models:
+    def _if_nothing_else_was_set(
+        self,
+        change: Callable[[str, AssembledWatch], None],
+        setting: Setting,
+        config: Config,
+        watch: AssembledWatch,
+    ) -> None:
+        if (setting.watch, setting.key) in self._models:
             return  # another one was asked for meanwhile
         if config is not self._running.config:  # or something else was set, or the file reloaded
             self.apply(setting)
             return
-        before = self._running.watches[setting.watch]
-        if before.model != watch.model:
-            self._end(before, EndReason.MODEL_CHANGED)
-            self._running.put(setting.watch, watch)
-            assert self._memory is not None
-            self._memory.remember(MODEL, setting.watch, watch.engine.network)
-            self._engines.keep_only(each.engine for each in self._running.watches.values())
-            self._cameras.serve_views()
+        change(setting.watch, watch)
+        self._engines.keep_only(self._running.engines)
         self._done(setting)
+
+    def _change_model(self, name: str, watch: AssembledWatch) -> None:
+        before = self._running.watches[name]
+        if not before.runs_same_model(watch):
+            begin_trial(name, before, watch, self._last_good)
+            self._swap.take_place(name, watch)
+            return
+        if self._last_good is not None:
+            self._last_good.forgive(name)
+        if before.engine is watch.engine:
+            watch = before.going_on_as(watch)
+        else:
+            watch.decider.restore(before.decider.kept)
+        self._running.put(name, watch)
+
+    def _change_shadow(self, name: str, watch: AssembledWatch) -> None:
+        before = self._running.watches[name]
+        settings = replace(before.settings, shadow=watch.settings.shadow)
+        shadow, shadowless = watch.shadow, watch.shadowless
+        self._running.put(
+            name, replace(before, settings=settings, shadow=shadow, shadowless=shadowless)
+        )
 
     @staticmethod
     def _wanted(config: Config, setting: Setting) -> WatchSettings:
@@ -182,3 +237,11 @@ class Control:
     def _refuse(self, setting: Setting, error: EdgeclsError) -> None:
         name, key, value = setting.watch, setting.key, setting.value
         log.warning("watch %s: %s not set to %s: %s", name, key, value, error)
+        if key == "model":
+            self._turns.soon(partial(self._tell_refused, name, f"{value}: {error}"))
+
+    def _tell_refused(self, name: str, why: str) -> None:
+        if (watch := self._running.watches.get(name)) is not None:
+            self._running.put(name, replace(watch, refused=why))
+            assert self._memory is not None
+            self._memory.announce()

@@ -1,30 +1,31 @@
-"""Fits the rooms together: the only module that knows everyone. Threads and signals live here."""
+"""Fits the rooms together: the only module that knows everyone. Threads live here."""
 
 from __future__ import annotations
 
 import logging
 import math
-import queue
-import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from edgecls import early, pipeline
-from edgecls.assembly import Assembler, assembled, unheeded
+from edgecls import pipeline
+from edgecls.assembly import Assembler, assembled
 from edgecls.cameras import Cameras
+from edgecls.collecting.collector import Collector
 from edgecls.control import Control
 from edgecls.device import device_id, state_dir
 from edgecls.domain import EndReason, Outcome
 from edgecls.engines import Engines
 from edgecls.errors import DelegateFault, RestartAsked, SourceLost
 from edgecls.health import Health
+from edgecls.lastgood import LastGood, last_good_folder
 from edgecls.messengers import Messenger, Silence, Tee
+from edgecls.oversight import Oversight
 from edgecls.pipeline import Publisher
 from edgecls.progress import Progress
 from edgecls.reload import Reload
@@ -38,20 +39,25 @@ from edgecls.running import Present, Running
 from edgecls.scores.recorder import Recorder, scores_folder
 from edgecls.service.notify import Notifier
 from edgecls.settings import Config, MqttSettings
+from edgecls.signals import Signals, listening_to_signals, stopping_after
 from edgecls.stats import Stats
 from edgecls.succession import Succession
 from edgecls.supervisor import Supervisor
+from edgecls.swap import Swap
 from edgecls.threads import Threads
 from edgecls.turns import Turns, stalled_reason
 
 if TYPE_CHECKING:
     from edgecls.delivery.outbox import Outbox
 
+__all__ = ["Daemon", "RunOptions", "Signals", "listening_to_signals"]
+
 log = logging.getLogger(__name__)
 
 EMBEDDED_URL = "embedded:"
 _HASTE_S = 2.0  # for what is under way when we shall be started again: the rest is on disk
 _LOOP_SILENCE_S = 20.0
+_PICTURE_BYTES = 2_000_000  # of one that is kept for teaching: noise may take so much
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,7 @@ class RunOptions:
     onlooker: Publisher | None = None
     lines: TextIO | None = None  # where events go when there is no broker
     file: Path | None = None  # the configuration, to be read again when it is asked for
+    at_the_end: Callable[[], None] = lambda: None  # before a call that hangs ends the process
 
 
 class Daemon:
@@ -81,6 +88,9 @@ class Daemon:
         self.outbox = self._open_outbox(config, remembers=remembers)
         self.engines = Engines(self.state_dir)
         self.scores = self._recorder(config) if remembers else None
+        self.collector = self._collector(config) if remembers else None
+        models = last_good_folder(self.state_dir, self.device)
+        self.last_good = LastGood(models) if remembers else None
         self.running = Running(self._assemble(config), self.health)
         self.finished = threading.Event()
         self.restart_asked = threading.Event()
@@ -99,16 +109,18 @@ class Daemon:
         Returns how many events could not be delivered in time. Raises EdgeclsError.
         """
         with ExitStack() as stack:
-            stack.enter_context(_stopping_after(options.seconds, self.stopped))
+            stack.enter_context(stopping_after(options.seconds, self.stopped))
             stack.callback(self.finished.set)
-            self._start_recording(stack)
+            self._start_keeping(stack)
             resumed = self._resume()
             messenger = self._messenger(options, stack)
             publisher = messenger if options.onlooker is None else Tee(messenger, options.onlooker)
             self.cameras.limit(options.frames)
             self.cameras.start(self.running.cameras, resumed.stalled)
+            self._start_oversight(messenger, publisher, stack)
             reload_mark = self._start_reload(options, messenger, publisher, stack)
-            self._supervise([messenger.progress, self.progress, reload_mark], messenger)
+            marks = [messenger.progress, self.progress, reload_mark]
+            self._supervise(marks, messenger, options.at_the_end)
             if publisher is messenger and self.outbox is not None:
                 self.progress.expect(_LOOP_SILENCE_S)  # nobody but us can hold it up
             orderly = False
@@ -151,18 +163,27 @@ class Daemon:
     def _recorder(self, config: Config) -> Recorder:
         return Recorder(scores_folder(self.state_dir, self.device), config.replay.max_mb)
 
-    def _start_recording(self, stack: ExitStack) -> None:
-        if self.scores is not None:
-            self.threads.start("scores", self.scores.run)
-            stack.callback(self.threads.join, "scores", _HASTE_S)
-            stack.callback(self.scores.finish)
+    def _collector(self, config: Config) -> Collector:
+        from edgecls.delivery.jpeg import encode
+
+        jpeg = partial(encode, limit_bytes=_PICTURE_BYTES)
+        return Collector(self.state_dir, self.device, config.collect.max_mb, jpeg)
+
+    def _start_keeping(self, stack: ExitStack) -> None:
+        """Scores and pictures, each in a thread that a bad disk may hold up."""
+        for name, keeper in (("scores", self.scores), ("collector", self.collector)):
+            if keeper is not None:
+                self.threads.start(name, keeper.run)
+                stack.callback(self.threads.join, name, _HASTE_S)
+                stack.callback(keeper.finish)
 
     def _assemble(self, in_file: Config) -> Present:
         """The watches as they were set over MQTT; as the file says, where that cannot be had."""
         config = in_file if self.outbox is None else as_set(in_file, self.outbox)
-        for sentence in unheeded(config):
-            log.warning("%s", sentence)
-        assembler = Assembler(config, self.engines, self.scores)
+        assembler = Assembler(
+            config, self.engines, self.scores, self.collector,
+            last_good=self.last_good, may_return=config.watches,
+        )  # fmt: skip
         return Present(in_file, *assembled(config, in_file, assembler))
 
     def _resume(self) -> Resumed:
@@ -170,15 +191,34 @@ class Daemon:
             return Resumed()
         return resume(self.running.config, self.running.watches, self.outbox)
 
-    def _supervise(self, marks: Sequence[Progress], messenger: Messenger) -> None:
+    def _supervise(
+        self, marks: Sequence[Progress], messenger: Messenger, at_the_end: Callable[[], None]
+    ) -> None:
+        def last_words() -> None:
+            self.engines.note_stuck()
+            at_the_end()
+
         supervisor = Supervisor(
             lambda: [*marks, *self.cameras.marks],
             self.notifier,
             is_ready=lambda: self.turns.begun,
             status=partial(self._status, messenger),
-            at_the_end=self.engines.note_stuck,
+            at_the_end=last_words,
         )
         self.threads.start("supervisor", partial(supervisor.run, self.finished))
+
+    def _start_oversight(
+        self, messenger: Messenger, publisher: Publisher, stack: ExitStack
+    ) -> None:
+        if self.last_good is None:
+            return
+        swap = Swap(self.running, self.engines, self.cameras, self.turns, messenger, publisher)
+        oversight = Oversight(
+            self.running, self.engines, self.turns, swap, self.last_good, self.scores,
+            self.collector,
+        )  # fmt: skip
+        self.threads.start("oversight", partial(oversight.run, self.finished))
+        stack.callback(self.threads.join, "oversight", _HASTE_S)
 
     def _start_reload(
         self, options: RunOptions, messenger: Messenger, publisher: Publisher, stack: ExitStack
@@ -187,11 +227,12 @@ class Daemon:
             return Progress("nobody")
         succession = Succession(
             self.running, self.engines, self.cameras, self.turns, self.stats, messenger, publisher,
-            self.scores,
+            self.scores, self.collector, self.last_good,
         )  # fmt: skip
         reload = Reload(
             options.file, self.signals.hangups, self.running, self.engines, self.turns,
             self.health, self.notifier, succession, self.scores,
+            self.collector, self.last_good,
             reachable=partial(self._reachable, stack=stack), finished=self.finished,
         )  # fmt: skip
         self.threads.start("reload", reload.run)
@@ -251,13 +292,14 @@ class Daemon:
         assert self.outbox is not None
         control = Control(
             self.running, self.engines, self.cameras, self.turns, self.threads,
-            scores=self.scores, stop=self._restart,
+            scores=self.scores, collector=self.collector, last_good=self.last_good,
+            stop=self._restart,
         )  # fmt: skip
         delivery = Delivery(
             self._reachable(mqtt, stack),
             self.outbox,
             self.device,
-            Facts(self.device, self.running, self.stats),
+            Facts(self.device, self.running, self.stats, self.collector),
             control,
             interval_s=config.stats.interval_s,
             health=self.health,
@@ -284,50 +326,3 @@ class Daemon:
             self.embedded_url = broker.wait_ready()
         ours = self.embedded_url or EMBEDDED_URL
         return replace(settings, url=[ours if each == EMBEDDED_URL else each for each in urls])
-
-
-@dataclass(frozen=True)
-class Signals:
-    """What the process was told from outside."""
-
-    stopped: threading.Event = field(default_factory=threading.Event)
-    hangups: queue.SimpleQueue[bool] = field(default_factory=queue.SimpleQueue)
-
-
-@contextmanager
-def listening_to_signals(*, reloads: bool = False) -> Iterator[Signals]:
-    """SIGTERM and Ctrl-C ask for an orderly stop; SIGHUP too, unless the program `reloads`."""
-    signals = Signals()
-
-    def stop(*_: object) -> None:
-        if not signals.stopped.is_set():  # one may come while the first is being dealt with
-            signals.stopped.set()
-
-    def reload(*_: object) -> None:
-        signals.hangups.put(True)  # the only thing that may be done at any moment
-
-    hangup = reload if reloads else stop
-    handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: hangup}
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    if early.asked:
-        signals.stopped.set()
-    try:
-        yield signals
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _stopping_after(seconds: float | None, stopped: threading.Event) -> Iterator[None]:
-    if seconds is None:
-        yield
-        return
-    timer = threading.Timer(seconds, stopped.set)
-    timer.daemon = True
-    timer.name = "timer"
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()

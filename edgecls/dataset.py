@@ -15,6 +15,7 @@ from edgecls.pictures import SUFFIXES
 _NUMBERS = ("index", "label_id")  # columns that number the class; they say more than its name does
 _COLUMNS = (*_NUMBERS, "label")
 _NAMED = 5  # so many kinds of files can be read in a sentence
+_SEEN = ".seen.png"  # beside a collected picture: what the model's input was
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,17 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """The pictures, each once; `warnings`: sentences about what was left out."""
+    """The pictures, each once; `warnings`: sentences about what was left out; `empty`: the folders
+    of labels without a picture."""
 
     examples: tuple[Example, ...]
     warnings: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
+
+
+def seen_beside(picture: Path) -> Path:
+    """Where lies what a model's input was when this picture was collected, if anywhere."""
+    return picture.with_name(picture.stem + _SEEN)
 
 
 def read_dataset(data: Path) -> Dataset:
@@ -43,12 +51,16 @@ def read_dataset(data: Path) -> Dataset:
     file,index (label_id means index).
 
     Files of a CSV are absolute, lie beside it, or in the folder of its name (`eval.csv`: `eval/`).
+    Of a collected picture and what the model saw of it (`seen_beside`), only the first counts.
     Whether they can be read shows when they are. Raises UsageError where there are none, or where
     one picture has two labels.
     """
+    empty: tuple[str, ...] = ()
     if data.is_dir():
         passed = _passed_over(data)
         examples = tuple(_from_folders(data))
+        full = {example.label for example in examples}
+        empty = tuple(each.name for each in _folders(data) if each.name not in full)
         if not examples:
             raise UsageError(
                 f"{data}: holds no folders with pictures; wanted is one folder for each label, "
@@ -58,7 +70,7 @@ def read_dataset(data: Path) -> Dataset:
         raise UsageError(f"{data}: is a picture; wanted is a folder of folders, or a CSV file")
     elif data.is_file():
         passed = ""
-        examples = tuple(_from_table(data))
+        examples = tuple(_without_seen(list(_from_table(data))))
         if not examples:
             raise UsageError(f"{data}: names no pictures")
     else:
@@ -68,7 +80,7 @@ def read_dataset(data: Path) -> Dataset:
     warnings = [f"{data}: {passed}"] if passed else []
     if repeated:
         warnings.append(f"{data}: {repeated} pictures occur more than once; each counts once")
-    return Dataset(once, tuple(warnings))
+    return Dataset(once, tuple(warnings), empty)
 
 
 def _from_folders(data: Path) -> Iterator[Example]:
@@ -83,7 +95,19 @@ def _folders(data: Path) -> list[Path]:
 
 
 def _is_picture(file: Path) -> bool:
-    return file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
+    ours = not file.name.startswith(".") and not file.name.endswith(_SEEN)
+    return file.suffix.lower() in SUFFIXES and ours
+
+
+def _has_picture(seen: Path) -> bool:
+    name = seen.name.removesuffix(_SEEN)
+    return any(seen.with_name(name + suffix).exists() for suffix in SUFFIXES)
+
+
+def _without_seen(examples: Sequence[Example]) -> Iterator[Example]:
+    """A table made by listing the files of a folder names both."""
+    beside = {seen_beside(example.file) for example in examples}
+    return (example for example in examples if example.file not in beside)
 
 
 def _passed_over(data: Path) -> str:
@@ -93,8 +117,12 @@ def _passed_over(data: Path) -> str:
     for path in (path for folder in _folders(data) for path in folder.iterdir()):
         if path.is_dir():
             deeper += not path.name.startswith(".")
+        elif path.name.endswith(_SEEN):
+            # Whoever takes a picture away need not know of what lies beside it.
+            kinds[_SEEN + " without its picture"] += not _has_picture(path)
         elif not _is_picture(path) and not path.name.startswith("."):
             kinds[path.suffix.lower() or "without an ending"] += 1
+    kinds = +kinds
     parts = [f"{count} {kind}" for kind, count in kinds.most_common(_NAMED)]
     parts += ["others"] * (len(kinds) > _NAMED)
     if deeper:

@@ -20,10 +20,12 @@ from edgecls.values import (
     temperature,
 )
 
+_MODEL = "a name of the catalogue, a .tflite or a zip"
+
 
 def add_classify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
-    parser.add_argument("-m", "--model", required=True, help="a name of the catalogue or a .tflite")
+    parser.add_argument("-m", "--model", required=True, help=_MODEL)
     parser.add_argument("--labels", type=Path, metavar="FILE", help="label file")
     parser.add_argument("--top", type=count, default=5, metavar="K", help="default: 5")
     parser.add_argument("--threads", type=count, default=None, metavar="N")
@@ -35,7 +37,7 @@ def add_classify(parser: argparse.ArgumentParser) -> None:
 
 
 def add_bench(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-m", "--model", help="a name of the catalogue or a .tflite")
+    parser.add_argument("-m", "--model", help=_MODEL)
     parser.add_argument(
         "--threads", type=counts, metavar="N,N",
         help="threads on the CPU, such as 1,2,4; default: as many as are fastest",
@@ -57,7 +59,7 @@ def _add_dataset(parser: argparse.ArgumentParser) -> None:
         "data", type=Path, metavar="DATA",
         help="folder of folders (label/image.jpg), or CSV with file,label or file,index",
     )  # fmt: skip
-    parser.add_argument("-m", "--model", help="a name of the catalogue or a .tflite")
+    parser.add_argument("-m", "--model", help=_MODEL)
     parser.add_argument(
         "-c", "--config", type=Path, metavar="FILE",
         help="configuration file: -m may name one of its [models]",
@@ -94,6 +96,34 @@ def add_tune(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_teach(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "data", type=Path, metavar="DIR",
+        help="pictures: a folder for each label, or CSV with file,label",
+    )  # fmt: skip
+    parser.add_argument(
+        "--base", dest="model", metavar="MODEL",
+        help=f"image classifier to build on: {_MODEL}",
+    )  # fmt: skip
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE.tflite", help="the taught model"
+    )
+    parser.add_argument(
+        "-c", "--config", type=Path, metavar="FILE",
+        help="configuration file: --base may name one of its [models]",
+    )  # fmt: skip
+    parser.set_defaults(default_config=CONFIG, labels=None)
+    parser.add_argument(
+        "--watch", metavar="NAME",
+        help=f"model, as base, and resize of this watch of -c (default: {CONFIG})",
+    )  # fmt: skip
+    parser.add_argument("--resize", choices=("crop", "fit", "stretch"))
+    parser.add_argument(
+        "--threads", type=count, metavar="N", help="so many pictures at a time; default: the cores"
+    )
+    parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")
+
+
 def add_replay(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     parser.add_argument("--watch", metavar="NAME", help="default: all of them")
@@ -118,7 +148,7 @@ def add_models(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser)
 
     listing = action("list", "what is installed, and what the catalogue has")
     info = action("info", "what a model file is, and where it can run")
-    info.add_argument("models", nargs="+", metavar="MODEL", help="a name or a .tflite")
+    info.add_argument("models", nargs="+", metavar="MODEL", help="a name, a .tflite or a zip")
     for each in (listing, info):
         each.add_argument("--json", action="store_true", help="JSON Lines on stdout")
     pull = action("pull", "fetch models of the catalogue, check and install them")

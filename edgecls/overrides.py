@@ -12,14 +12,14 @@ from edgecls.settings import Config, DecisionSettings, Rule, WatchSettings
 log = logging.getLogger(__name__)
 
 OVERRIDE = "override"  # the kind of note; its name is WATCH/KEY
-KEYS = ("enabled", "min_score", "model")
+KEYS = ("enabled", "min_score", "model", "shadow")
 MIN_SCORE: Rule = next(f for f in fields(DecisionSettings) if f.name == "min_score").metadata[
     "rule"
 ]
 
 
 def overridden(settings: WatchSettings, key: str, value: Any) -> WatchSettings:
-    """A watch with one of its settings set. `key`: enabled, min_score or model."""
+    """A watch with one of its settings set. `key`: one of KEYS."""
     if key == "min_score":
         return replace(settings, decision=replace(settings.decision, min_score=value))
     return replace(settings, **{key: value})
@@ -64,7 +64,9 @@ def carried(before: Config, running: Config, after: Config) -> tuple[Config, lis
 
 def known_models(config: Config) -> set[str]:
     """The names of models that the file knows: nobody else may have one loaded."""
-    return {*config.models, *(watch.model for watch in config.watches.values())}
+    watches = config.watches.values()
+    shadows = {watch.shadow for watch in watches if watch.shadow is not None}
+    return {*config.models, *(watch.model for watch in watches), *shadows}
 
 
 def value_in_file(settings: WatchSettings, key: str) -> Any:
@@ -87,6 +89,8 @@ def _fits(config: Config, key: str, value: Any) -> bool:
             return True
         case "min_score", float() | int():
             return not isinstance(value, bool) and MIN_SCORE.instead_of(value) is None
-        case "model", str():
+        case "shadow", None:
+            return True
+        case "model" | "shadow", str():
             return value in known_models(config)
     return False

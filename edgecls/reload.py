@@ -11,11 +11,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from edgecls.assembly import Assembler, assembled, check
+from edgecls.assembly import Assembler, assembled
+from edgecls.checking import check
+from edgecls.collecting.collector import Collector
 from edgecls.config import load, naming
 from edgecls.engines import Engines
 from edgecls.errors import ConfigError, EdgeclsError
 from edgecls.health import Health
+from edgecls.lastgood import LastGood
 from edgecls.overrides import carried
 from edgecls.progress import Progress
 from edgecls.redaction import spoken
@@ -54,6 +57,8 @@ class Reload:
     notifier: Notifier
     succession: Succession
     scores: Recorder | None
+    collector: Collector | None
+    last_good: LastGood | None
     reachable: Callable[[MqttSettings], MqttSettings]  # with the URLs of brokers that run
     finished: threading.Event
     progress: Progress = field(default_factory=lambda: Progress("reload"))
@@ -128,7 +133,7 @@ class Reload:
     def _take(self, in_file: Config) -> None:
         """Raises ConfigError or ModelError, and nothing has changed."""
         with naming(self.file):
-            _, warnings = check(in_file)
+            _, warnings = check(in_file, _returned(self.running.now, in_file))
             for warning in warnings:
                 log.warning("%s", warning)
             mqtt = None if in_file.mqtt is None else self.reachable(in_file.mqtt)
@@ -166,9 +171,23 @@ class Reload:
         basis = self.running.now
         config, outdated = carried(basis.in_file, basis.config, in_file)
         with self.engines.in_use:
-            assembler = Assembler(config, self.engines, self.scores)
+            assembler = Assembler(
+                config, self.engines, self.scores, self.collector,
+                last_good=self.last_good, may_return=_returned(basis, config),
+            )  # fmt: skip
             after = Present(in_file, *assembled(config, in_file, assembler))
         return Plan(basis, after, outdated, mqtt)
 
     def _forget_unused(self) -> None:
-        self.engines.keep_only(watch.engine for watch in self.running.watches.values())
+        self.engines.keep_only(self.running.engines)
+
+
+def _returned(now: Present, wanted: Config) -> list[str]:
+    """The watches whose last good model runs already: that its file is still damaged is told."""
+    return [
+        name
+        for name, watch in now.watches.items()
+        if watch.returned is not None
+        and name in wanted.watches
+        and wanted.watches[name].model == now.config.watches[name].model
+    ]

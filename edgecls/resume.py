@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgecls.assembly import AssembledWatch
+from edgecls.assembled import AssembledWatch
 from edgecls.decision.decider import farewell
 from edgecls.delivery.kept import KEPT, MODEL, Left, read
 from edgecls.delivery.outbox import Outbox

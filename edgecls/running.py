@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from edgecls.assembly import AssembledWatch
+from edgecls.assembled import AssembledWatch
 from edgecls.health import Health
 from edgecls.settings import CameraSettings, Config
+from edgecls.vision.engine import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Running:
         self.now, self._health = now, health
         self.looks = {name: watch.for_pipeline() for name, watch in now.watches.items()}
         self._tell_fallbacks(())
+        self.tell()
 
     @property
     def config(self) -> Config:
@@ -43,6 +45,14 @@ class Running:
         names = sorted({watch.camera for watch in self.watches.values()})
         return {name: self.config.cameras[name] for name in names}
 
+    @property
+    def engines(self) -> Iterator[Engine]:
+        """All that are in use."""
+        for watch in self.watches.values():
+            yield watch.engine
+            if watch.shadow is not None:
+                yield watch.shadow.engine
+
     def put(self, name: str, watch: AssembledWatch) -> None:
         """Have a watch in the place of the one of that name."""
         self.become(replace(self.now, watches={**self.watches, name: watch}))
@@ -50,13 +60,27 @@ class Running:
     def become(self, after: Present) -> None:
         """Have what is in `after`, and nothing else."""
         before, fallbacks = self.watches, self._fallbacks()
-        for name in before.keys() - after.watches.keys():
+        gone = before.keys() - after.watches.keys()
+        for name in gone:
             del self.looks[name]
         for name, watch in after.watches.items():
             if watch is not before.get(name):
                 self.looks[name] = watch.for_pipeline()
         self.now = after
         self._tell_fallbacks(fallbacks)
+        self.tell(gone)
+
+    def tell(self, gone: Collection[str] = ()) -> None:
+        """Have `health` say how the models of the watches do. For any thread."""
+        watches = self.watches
+        for name in {*gone, *watches}:
+            watch = watches.get(name)
+            returned = None if watch is None else watch.returned
+            failure = None if watch is None else watch.shadow_failure
+            refused = None if watch is None else watch.refused
+            self._health.fault(f"model_returned:{name}", returned is not None, returned or "")
+            self._health.warning(f"shadow_failed:{name}", failure is not None, failure or "")
+            self._health.warning(f"model_refused:{name}", refused is not None, refused or "")
 
     def _fallbacks(self) -> dict[str, str]:
         """The models in whose place another one runs, and why."""

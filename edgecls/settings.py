@@ -140,7 +140,7 @@ class CameraSettings:
 class ModelSettings:
     """`[models.NAME]`: a model file and how its numbers are meant."""
 
-    file: str = key("path to a .tflite, or a name of the catalogue", required)
+    file: str = key("path to a .tflite or .zip, or a name of the catalogue", required)
     labels_file: str | None = key("label file; default: the labels inside the model", None)
     delegate: str = key(
         "who runs it",
@@ -203,7 +203,7 @@ class WatchSettings:
     """`[watches.NAME]`: one region of one camera, seen by one model, judged by one decision."""
 
     camera: str | None = key("name of a camera; default: the only one", None)
-    model: str = key("name of [models.NAME], of the catalogue, or path to a .tflite", required)
+    model: str = key("[models.NAME], name of the catalogue, or path to a .tflite or zip", required)
     region: Sequence[float] | None = key("[x, y, width, height] as fractions of the frame", None)
     resize: str = key("how the region meets the input", "crop", choices=("crop", "fit", "stretch"))
     labels: Sequence[str] | None = key("groups or labels to watch for; default: every label", None)
@@ -211,7 +211,11 @@ class WatchSettings:
     enabled: bool = key("whether it watches at all", True)
     snapshot: bool = key("publish the crop that began a state", False)
     shadow: str | None = key("model that looks along without a say", None)
-    collect: bool = key("keep ambiguous frames for teaching", False)
+    shadow_every: int = key("the shadow sees one frame in so many", 10, low=1, high=1000)
+    ambiguity_band: float = key(
+        "a new model may find so much more of the frames ambiguous; 1: any", 0.25, low=0, high=1
+    )
+    collect: bool = key("keep pictures of ambiguous frames for teaching", False)
     groups: Mapping[str, Sequence[str]] = key("group = [classes]", {})
     decision: DecisionSettings = field(default_factory=DecisionSettings)
 
@@ -266,6 +270,13 @@ class ReplaySettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CollectSettings:
+    """`[collect]`."""
+
+    max_mb: int = key("megabytes of pictures kept, of all watches together", 256, low=1)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """A whole configuration, checked; relative paths are made absolute."""
 
@@ -279,3 +290,4 @@ class Config:
     outbox: OutboxSettings = field(default_factory=OutboxSettings)
     stats: StatsSettings = field(default_factory=StatsSettings)
     replay: ReplaySettings = field(default_factory=ReplaySettings)
+    collect: CollectSettings = field(default_factory=CollectSettings)

@@ -6,11 +6,13 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
-from edgecls.assembly import AssembledWatch
+from edgecls.assembled import AssembledWatch
 from edgecls.cameras import Cameras
+from edgecls.collecting.collector import Collector
 from edgecls.delivery.kept import KEPT, MODEL
 from edgecls.domain import EndReason
 from edgecls.engines import Engines
+from edgecls.lastgood import LastGood
 from edgecls.messengers import Messenger
 from edgecls.overrides import OVERRIDE
 from edgecls.pipeline import Publisher
@@ -18,6 +20,7 @@ from edgecls.running import Present, Running
 from edgecls.scores.recorder import Recorder
 from edgecls.settings import Config, MqttSettings, WatchSettings
 from edgecls.stats import Stats
+from edgecls.swap import begin_trial
 from edgecls.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -37,6 +40,12 @@ class Plan:
         cameras = self.basis.config.cameras, self.after.config.cameras
         return old == new and cameras[0][old] == cameras[1][new]
 
+    def same_scene(self, name: str) -> bool:
+        """Whether a watch looks at the same as before, and judges it by the same rules."""
+        old, new = self.basis.watches[name], self.after.watches[name]
+        rules = [_scene(of.config.watches[name]) for of in (self.basis, self.after)]
+        return self.same_camera(old.camera, new.camera) and rules[0] == rules[1]
+
 
 @dataclass(frozen=True)
 class Succession:
@@ -50,6 +59,8 @@ class Succession:
     messenger: Messenger
     publisher: Publisher
     scores: Recorder | None
+    collector: Collector | None
+    last_good: LastGood | None
 
     def take_place(self, plan: Plan) -> bool:
         """False: something else runs by now than what the plan was made for."""
@@ -74,18 +85,24 @@ class Succession:
     def _successor(self, name: str, plan: Plan) -> AssembledWatch:
         """The watch as it is from now on: with the state that it has."""
         old, fresh = plan.basis.watches.get(name), plan.after.watches[name]
-        if old is None or not _same_model(old, fresh):
+        if old is None or not old.runs_same_model(fresh):
             if old is not None:
                 self._end(old, EndReason.MODEL_CHANGED)
+                comparable = plan.same_scene(name)
+                begin_trial(name, old, fresh, self.last_good, comparable=comparable)
             self.messenger.remember(MODEL, name, fresh.engine.network)
             watch = fresh
         elif old.engine is fresh.engine and plan.same_camera(old.camera, fresh.camera):
             if _judgement(old.settings) != _judgement(fresh.settings):
                 old.decider.reconfigure(fresh.settings)
-            unchanged = old.settings == fresh.settings and old.stands_in == fresh.stands_in
-            watch = old if unchanged else replace(fresh, decider=old.decider)
+            if old.standing is not None and not plan.same_scene(name):
+                old.standing.judged_anew()
+            going_on = old.going_on_as(fresh)
+            watch = old if going_on.is_as(old) else going_on
         else:
             fresh.decider.restore(old.decider.kept)
+            if fresh.standing is not None and not plan.same_scene(name):
+                fresh.standing.judged_anew()
             watch = fresh
         if not watch.settings.enabled and (old is None or old.settings.enabled):
             self._end(watch, EndReason.DISABLED)
@@ -100,7 +117,7 @@ class Succession:
         self.stats.cover(cameras, watches)
         done = self.cameras.change(cameras)
         self.turns.arrange({name: watch.turn() for name, watch in watches.items()})
-        self.engines.keep_only(watch.engine for watch in watches.values())
+        self.engines.keep_only(self.running.engines)
         return done
 
     def _remember(self, plan: Plan) -> None:
@@ -109,6 +126,8 @@ class Succession:
             self.messenger.remember(OVERRIDE, name, None)
         if self.scores is not None:
             self.scores.limit(in_file.replay.max_mb)
+        if self.collector is not None:
+            self.collector.reconfigure(in_file.collect.max_mb)
         if plan.mqtt is not None:
             self.messenger.reconfigure(plan.mqtt, in_file.outbox, in_file.stats.interval_s)
 
@@ -118,12 +137,6 @@ class Succession:
         for name, watch in self.running.watches.items():
             if not _has_its_topics(before.watches.get(name), watch):
                 self.publisher.publish(watch.decider.shown(self.turns.moment(watch.camera)))
-
-
-def _same_model(old: AssembledWatch, fresh: AssembledWatch) -> bool:
-    """By its name, and by the file that the name stands for."""
-    same_file = old.engine.network == fresh.engine.network
-    return old.model == fresh.model and same_file
 
 
 def _has_its_topics(old: AssembledWatch | None, new: AssembledWatch) -> bool:
@@ -136,6 +149,11 @@ def _judgement(settings: WatchSettings) -> tuple[object, ...]:
     return settings.labels, settings.groups, settings.decision
 
 
+def _scene(settings: WatchSettings) -> tuple[object, ...]:
+    """All that its figures depend on, but for the model and the camera."""
+    return settings.region, settings.resize, settings.labels, settings.groups, settings.decision
+
+
 def _differences(before: Present, after: Present) -> Iterator[str]:
     """In words, but for the cameras."""
     for name in before.watches.keys() - after.watches.keys():
@@ -144,6 +162,6 @@ def _differences(before: Present, after: Present) -> Iterator[str]:
         if watch is not before.watches.get(name):
             yield f"watch {name} {'changed' if name in before.watches else 'added'}"
     for table in fields(Config):
-        whole = table.name in ("mqtt", "outbox", "stats", "replay")
+        whole = table.name in ("mqtt", "outbox", "stats", "replay", "collect")
         if whole and getattr(before.in_file, table.name) != getattr(after.in_file, table.name):
             yield f"[{table.name}] changed"

@@ -70,5 +70,5 @@ def json_lines(text: str) -> list[dict[str, Any]]:
 def environment(home: Path) -> dict[str, str]:
     """The environment of a program whose home is this folder."""
     kept = {k: v for k, v in os.environ.items() if k not in ("JOURNAL_STREAM", "STATE_DIRECTORY")}
-    state, data = str(home / "state"), str(home / "share")
-    return kept | {"XDG_STATE_HOME": state, "XDG_DATA_HOME": data, "HOME": str(home)}
+    own = {"XDG_STATE_HOME": "state", "XDG_DATA_HOME": "share", "XDG_CACHE_HOME": "cache"}
+    return kept | {name: str(home / folder) for name, folder in own.items()} | {"HOME": str(home)}

@@ -86,10 +86,11 @@ def test_check_config_accepts_what_ships(tmp_path: Path) -> None:
     assert "fine" in done.stderr
 
 
-def test_a_key_without_effect_is_told(tmp_path: Path) -> None:
-    done = edgecls("check-config", "-c", write(tmp_path, SCENE + "collect = true"), home=tmp_path)
+def test_a_shadow_that_cannot_be_had_is_told_and_stops_nothing(tmp_path: Path) -> None:
+    scene = SCENE + 'shadow = "nowhere.tflite"'
+    done = edgecls("check-config", "-c", write(tmp_path, scene), home=tmp_path)
     assert done.returncode == 0
-    assert "[watches.porch] collect has no effect in this version" in done.stderr
+    assert "watch porch goes on without its shadow: " in done.stderr
 
 
 def test_check_config_shows_no_login(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecls.dataset import Example, read_dataset
+from edgecls.dataset import Example, read_dataset, seen_beside
 from edgecls.errors import UsageError
 
 
@@ -132,3 +132,21 @@ def test_a_picture_is_no_dataset(tmp_path: Path) -> None:
     (tmp_path / "x.jpg").touch()
     with pytest.raises(UsageError, match="is a picture; wanted is a folder of folders"):
         read_dataset(tmp_path / "x.jpg")
+
+
+def test_what_the_model_saw_of_a_collected_picture_is_no_picture_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir()
+    for name in ("1.jpg", "1.seen.png", "2.seen.png"):
+        (tmp_path / "open" / name).write_bytes(name.encode())
+    found = read_dataset(tmp_path)
+    assert found.examples == (Example(tmp_path / "open/1.jpg", "open"),)
+    assert seen_beside(found.examples[0].file) == tmp_path / "open/1.seen.png"
+    (warning,) = found.warnings
+    assert "passed over: 1 .seen.png without its picture" in warning
+
+
+def test_a_table_may_name_what_the_model_saw_but_not_beside_its_picture(tmp_path: Path) -> None:
+    table = tmp_path / "some.csv"
+    table.write_text("file,label\n1.jpg,open\n1.seen.png,open\n2.seen.png,open\n")
+    found = [example.file.name for example in read_dataset(table).examples]
+    assert found == ["1.jpg", "2.seen.png"]

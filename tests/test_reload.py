@@ -33,6 +33,7 @@ class Board:
         self.device, self.mqtt = 'id = "board"', "" if broker is None else f'url = "{broker.url}"'
         self.cameras = {"porch": self.live("porch")}
         self.watches = {"porch": self.watch()}
+        self.models: dict[str, str] = {}
 
     @staticmethod
     def live(folder: str) -> str:
@@ -46,6 +47,7 @@ class Board:
     def write(self) -> None:
         tables = {"device": self.device, "mqtt": self.mqtt, "stats": "interval_s = 1"}
         tables |= {f"cameras.{name}": keys for name, keys in self.cameras.items()}
+        tables |= {f"models.{name}": keys for name, keys in self.models.items()}
         tables |= {f"watches.{name}": keys for name, keys in self.watches.items()}
         said = [f"[{name}]\n{keys}\n" for name, keys in tables.items() if keys]
         new = self.file.with_suffix(".new")  # as editors do: nobody reads half a file

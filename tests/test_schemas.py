@@ -181,7 +181,7 @@ REQUESTS: list[tuple[str, dict[str, Any], str]] = [
     ("restart", {"transaction": "a2"}, "error"),  # too soon
     ("snapshot", {"watch": "porch"}, "ok"),
     ("snapshot", {"watch": "nowhere"}, "error"),
-    ("collect", {}, "error"),
+    ("collect", {"watch": "porch", "label": "gate open", "count": 2, "every_s": 0.5}, "ok"),
     ("fly", {}, "error"),
 ]
 
@@ -200,7 +200,7 @@ def test_requests_and_their_answers(
 ) -> None:
     subscriber = make_subscriber(mosquitto.port, "edgecls/#")
     source = blinking(tmp_path, 2) + "?loop=true&fps=4&realtime=true"
-    commands = 'commands = ["ping", "replay", "restart", "snapshot"]'
+    commands = 'commands = ["ping", "replay", "restart", "snapshot", "collect"]'
     camera = f"source = {json.dumps(source)}"
     file = write(tmp_path, mosquitto.url, camera=camera, watch="snapshot = true", more=commands)
     with Running("run", "-c", file, home=tmp_path):

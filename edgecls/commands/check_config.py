@@ -11,7 +11,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from edgecls import logs
-from edgecls.assembly import check
+from edgecls.checking import check
 from edgecls.config import load, naming
 from edgecls.settings import Config
 from edgecls.sources import spoken

@@ -44,6 +44,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _as_json(found: Figures, unreadable: int) -> dict[str, Any]:
+    return {**figures_as_json(found), "unreadable": unreadable}
+
+
+def figures_as_json(found: Figures) -> dict[str, Any]:
+    """All that pictures say of a model, for programs."""
     return {
         "images": found.images,
         "top1": _rounded(found.top1.value),
@@ -71,12 +76,11 @@ def _as_json(found: Figures, unreadable: int) -> dict[str, Any]:
             {"truth": c.truth, "said": c.said, "images": c.images, "accepted": c.accepted}
             for c in found.confusions
         ],
-        "top1_interval": _interval(found.top1),
-        "top5_interval": _interval(found.top5),
-        "accuracy_covered_interval": _interval(found.now.right),
+        "top1_interval": rounded_interval(found.top1),
+        "top5_interval": rounded_interval(found.top5),
+        "accuracy_covered_interval": rounded_interval(found.now.right),
         "min_score": found.now.min_score,
         "min_margin": found.now.min_margin,
-        "unreadable": unreadable,
     }
 
 
@@ -84,7 +88,8 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 4)
 
 
-def _interval(share: Share) -> list[float] | None:
+def rounded_interval(share: Share) -> list[float] | None:
+    """Where it lies with 95 % confidence, as a fraction."""
     return None if share.interval is None else [round(bound, 4) for bound in share.interval]
 
 
@@ -100,12 +105,14 @@ def _show(found: Figures, unreadable: int) -> None:
     ]
     shares = [(name, percent(share), interval(share), f"{share.part}") for name, share in rows]
     show(title, ("", "%", "95 % interval", "pictures"), shares)
-    _show_curve(found)
-    _show_labels(found.per_label)
-    _show_confusions(found)
+    show_by_score(found)
+    _show_by_margin(found)
+    show_labels(found.per_label)
+    show_confusions(found)
 
 
-def _show_curve(found: Figures) -> None:
+def show_by_score(found: Figures) -> None:
+    """What the rule lets through at the margin in force, and how much of that is right."""
     margin = found.now.min_margin
     by_score = [at for at in found.curve if at.min_margin == margin]
     rows = [at for at in by_score if at.covered.part][::2]
@@ -114,6 +121,9 @@ def _show_curve(found: Figures) -> None:
         ("min_score", "accepted %", "of these, right %", "95 % interval"),
         [(f"{at.min_score:g}", *_covered(at)) for at in rows],
     )
+
+
+def _show_by_margin(found: Figures) -> None:
     by_margin = [at for at in found.curve if at.min_score == 0 and at.covered.part]
     show(
         "At min_score 0",
@@ -126,7 +136,9 @@ def _covered(at: AtThresholds) -> tuple[str, str, str]:
     return percent(at.covered), percent(at.right), interval(at.right)
 
 
-def _show_labels(per_label: dict[str, LabelFigures]) -> None:
+def show_labels(per_label: dict[str, LabelFigures]) -> None:
+    """Recall and precision of the labels with the most mistakes."""
+
     def mistakes(each: LabelFigures) -> int:
         said_wrongly = each.precision.whole - each.precision.part
         return said_wrongly + each.recall.whole - each.recall.part
@@ -140,7 +152,8 @@ def _show_labels(per_label: dict[str, LabelFigures]) -> None:
     show(title, ("label", "pictures", "recall %", "precision %"), rows)
 
 
-def _show_confusions(found: Figures) -> None:
+def show_confusions(found: Figures) -> None:
+    """Which labels are taken for which, the worst pairs first; nothing where none is."""
     if not found.confusions:
         return
     rows = [

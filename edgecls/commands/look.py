@@ -32,7 +32,7 @@ class Last:
 
 def run(options: argparse.Namespace) -> int:
     """Exit status 0. Raises SourceLost when the camera cannot be had."""
-    config = _only(load(options.config), options.watch)
+    config = only_watch(load(options.config), options.watch)
     name = next(iter(config.watches))
     with listening_to_signals() as signals, naming(options.config):
         return _look(Daemon(config, signals, remembers=False), name, options)
@@ -53,7 +53,7 @@ def _look(daemon: Daemon, name: str, options: argparse.Namespace) -> int:
     return 0
 
 
-def _only(config: Config, watch: str | None) -> Config:
+def only_watch(config: Config, watch: str | None) -> Config:
     """The configuration with one watch, its camera, and no broker: looking tells nobody."""
     known = ", ".join(config.watches)
     if watch is None and len(config.watches) > 1:

@@ -1,4 +1,4 @@
-"""What `evaluate` and `tune` share: their subject, its pictures, and the progress bar."""
+"""What `evaluate`, `tune` and `teach` share: the model, the pictures, and the progress bar."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def look(
         logs.tell(f"{command_of(options)}: warning: {warning}", level=logging.WARNING)
     examples = dataset.examples
     examined.truths(examples)  # before a progress bar is drawn
-    with _progress(command_of(options), len(examples)) as seen:
+    with progress(command_of(options), len(examples)) as seen:
         found = examine_all(examined, examples, examine, threads=options.threads, seen=seen)
     answers = [each for each in found if each is not None]
     if not answers:
@@ -74,7 +74,7 @@ Seen = Callable[[Path, PictureError | None], None]
 
 
 @contextmanager
-def _progress(command: str, pictures: int) -> Iterator[Seen]:
+def progress(command: str, pictures: int) -> Iterator[Seen]:
     """Names what cannot be read, and draws a bar where stderr is a terminal."""
     turn = threading.Lock()
 

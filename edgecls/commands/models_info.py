@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 from edgecls import logs
@@ -14,6 +15,7 @@ from edgecls.errors import EdgeclsError, ModelError, one_line
 from edgecls.vision.delegates import LIBRARY, edge_tpus, libraries
 from edgecls.vision.graph import Tensor
 from edgecls.vision.inspection import Inspection, inspect
+from edgecls.vision.provenance import Origin
 from edgecls.vision.runtime import runtime
 
 
@@ -52,6 +54,8 @@ def _told(seen: Inspection, entry: Entry | None) -> Iterator[tuple[str, str]]:
     yield "output", f"{_tensor(seen.output)}, {seen.ending}, {seen.classes} classes"
     yield "labels", _labels(seen)
     yield "metadata", _metadata(seen)
+    if seen.origin is not None:
+        yield "taught", _origin(seen.origin)
     yield "operators", ", ".join(f"{count} {name}" for name, count in seen.operators.items())
     if not seen.accelerated:
         yield "work", f"{seen.macs / 1e6:.1f} million multiply-accumulates"
@@ -105,6 +109,20 @@ def _metadata(seen: Inspection) -> str:
     return ", ".join(parts) or "none"
 
 
+def _origin(origin: Origin) -> str:
+    count, labels = sum(origin.pictures.values()), len(origin.pictures)
+    words = (
+        f"{origin.taught_at}, on {origin.parent} (sha256 {origin.parent_sha256}), "
+        f"from {count} pictures of {labels} labels"
+    )
+    if origin.accuracy is None or origin.accuracy_low is None or origin.accuracy_high is None:
+        return words
+    low, high = 100 * origin.accuracy_low, 100 * origin.accuracy_high
+    return (
+        f"{words}, of which {100 * origin.accuracy:.1f} % ({low:.1f} - {high:.1f}) held out right"
+    )
+
+
 def _entry(entry: Entry) -> str:
     words = [entry.name, f"licence {entry.licence}"]
     if entry.figures is not None:
@@ -141,6 +159,7 @@ def _as_json(seen: Inspection, entry: Entry | None) -> dict[str, object]:
             "min_score": seen.metadata.min_score,
             "labels": seen.metadata.labels is not None,
         },
+        "taught": seen.origin and asdict(seen.origin),
         "operators": dict(seen.operators),
         "macs": seen.macs if on_cpu else None,
         "parameters": seen.parameters if on_cpu else None,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import edgecls
 from edgecls import logs
-from edgecls.assembly import check
+from edgecls.checking import check
 from edgecls.config import load, naming, parse
 from edgecls.errors import EdgeclsError
 from edgecls.paths import CONFIG

@@ -9,6 +9,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from edgecls.collecting.labels import ALLOWED as LABEL
+from edgecls.collecting.labels import is_label
 from edgecls.overrides import MIN_SCORE
 from edgecls.settings import TOPIC
 
@@ -17,6 +19,9 @@ MAX_DEPTH = 8
 MAX_TRANSACTION = 100  # characters
 MAX_EVENTS = 1000  # in one answer
 DEFAULT_EVENTS = 100
+NO_SHADOW = "none"
+MAX_PICTURES = 1000  # of one request
+PAUSES_S = (0.1, 3600.0)  # between two pictures
 # More digits are a number that other programs would round.
 _MAX_DIGITS = 18
 
@@ -38,11 +43,12 @@ class BadCommand(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A valid `set`: `enabled` is True or False, `min_score` a number, `model` a name."""
+    """A valid `set`: `enabled` is True or False, `min_score` a number, `model` and `shadow` a name;
+    None is no shadow."""
 
     watch: str
     key: str
-    value: bool | float | str
+    value: bool | float | str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,16 @@ class Replay:
     after_seq: int
     limit: int
     epoch: str | None  # None: the present one
+
+
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """So many pictures of a watch that show a label are asked for; 0: no more of them."""
+
+    watch: str
+    label: str
+    count: int
+    every_s: float
 
 
 class Settable(Protocol):
@@ -72,11 +88,15 @@ def parse_setting(watch: str, key: str, payload: bytes, settable: Settable) -> S
             return Setting(watch, key, _on_or_off(text))
         case "min_score":
             return Setting(watch, key, _min_score(text))
-        case "model":
+        case "shadow" if text == NO_SHADOW:
+            return Setting(watch, key, None)
+        case "model" | "shadow":
             if text not in settable.models():
-                raise BadCommand(f"model must be {_one_of(settable.models())}, of [models]")
+                none = f", or {NO_SHADOW}" if key == "shadow" else ""
+                known = _one_of(settable.models())
+                raise BadCommand(f"{key} must be {known}, of [models]{none}")
             return Setting(watch, key, text)
-    raise BadCommand("the key must be one of: enabled, min_score, model")
+    raise BadCommand("the key must be one of: enabled, min_score, model, shadow")
 
 
 def parse_request(payload: bytes) -> Asked:
@@ -131,6 +151,20 @@ def parse_watch(asked: Asked, watches: Collection[str]) -> str:
     if not isinstance(watch, str) or watch not in watches:
         raise BadCommand(f'"watch" must be {_one_of(watches)}')
     return watch
+
+
+def parse_collect(asked: Asked, watches: Collection[str]) -> Collect:
+    """The parameters of `collect`. Raises BadCommand."""
+    watch, label = parse_watch(asked, watches), asked.get("label")
+    count, every_s = asked.get("count", 1), asked.get("every_s", 1)
+    if not isinstance(label, str) or not is_label(label):
+        raise BadCommand(f'"label" must be a string: {LABEL}')
+    if type(count) is not int or not 0 <= count <= MAX_PICTURES:
+        raise BadCommand(f'"count" must be a whole number from 0 to {MAX_PICTURES}')
+    low, high = PAUSES_S
+    if type(every_s) not in (int, float) or not low <= every_s <= high:
+        raise BadCommand(f'"every_s" must be a number from {low:g} to {high:g}')
+    return Collect(watch, label, count, float(every_s))
 
 
 def may_answer_at(topic: str, *, below: Collection[str], never_below: Collection[str]) -> bool:

@@ -11,15 +11,18 @@ import math
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 from edgecls.delivery.bucket import Bucket
 from edgecls.delivery.commands import (
     Asked,
     BadCommand,
+    Collect,
     Settable,
     Setting,
     may_answer_at,
+    parse_collect,
     parse_replay,
     parse_request,
     parse_setting,
@@ -57,6 +60,10 @@ class Control(Protocol):
 
     def snapshot(self, watch: str) -> str | None:
         """None: it comes with the next frame; else a sentence why not."""
+        ...
+
+    def collect(self, asked: Collect) -> Path:
+        """Where the pictures will lie. Raises BadCommand where none can be taken."""
         ...
 
 
@@ -164,7 +171,7 @@ class Desk:
                 return self._permit_restart(now_s)
             case "snapshot":
                 return self._snapshot(asked)
-        raise BadCommand(f"{op} is not available in this version")
+        return self._collect(asked)
 
     def _replay(self, asked: Asked) -> Payload:
         replay = parse_replay(asked)
@@ -186,6 +193,11 @@ class Desk:
         if why_not is not None:
             raise BadCommand(why_not)
         return {}
+
+    def _collect(self, asked: Asked) -> Payload:
+        wanted = parse_collect(asked, self._settable.watches())
+        folder = self._control.collect(wanted)
+        return {"folder": str(folder), "count": wanted.count, "every_s": wanted.every_s}
 
     def _send(self, op: str, answer: Payload, request: Arrived) -> None:
         topic = f"{self._base}/response/{op}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from edgecls.assembly import check
+from edgecls.checking import check
 from edgecls.doctor.child import ask
 from edgecls.doctor.findings import (
     NO_CONFIG,

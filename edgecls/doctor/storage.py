@@ -70,11 +70,19 @@ def _nearest(folder: Path) -> Path:
 def _free(there: Path, config: Config, where: str) -> Finding:
     free_mb = shutil.disk_usage(there).free / 1e6
     found = f"{free_mb:.0f} MB free in {where}"
-    wanted_mb = config.outbox.max_mb + config.replay.max_mb
+    wanted_mb = config.outbox.max_mb + config.replay.max_mb + _pictures_mb(config)
     if free_mb < wanted_mb:
-        remedy = "free some room, or lower max_mb in [outbox] or [replay]"
-        return failed("disk_free", f"{found}; outbox and scores may take {wanted_mb}", remedy)
+        remedy = "free some room, or lower max_mb in [outbox], [replay] or [collect]"
+        kept = "outbox, scores and pictures" if _pictures_mb(config) else "outbox and scores"
+        return failed("disk_free", f"{found}; {kept} may take {wanted_mb}", remedy)
     return passed("disk_free", found)
+
+
+def _pictures_mb(config: Config) -> int:
+    """What pictures may take, where the configuration lets any be kept."""
+    asked = config.mqtt is not None and "collect" in config.mqtt.commands
+    kept = asked or any(watch.collect for watch in config.watches.values())
+    return config.collect.max_mb if kept else 0
 
 
 def _written_ms(folder: Path) -> float:

@@ -22,6 +22,8 @@ from edgecls.vision.engine import Engine
 from edgecls.vision.eye import Eye
 
 T = TypeVar("T")
+Work = Callable[[int, Path], None]
+"""What is done with a picture, by its number and its file; it may raise PictureError."""
 
 
 def _unnoticed(_: Path, error: PictureError | None) -> None:
@@ -45,36 +47,59 @@ def look_at_all(
     """
     prepare()
     results: list[T | None] = [None] * len(files)
+
+    def looking(eye: Eye) -> Work:
+        def look(index: int, file: Path) -> None:
+            # Read here as well: the decoders let go of Python's lock, as the model does.
+            image = ArrayImage(read_picture(file))
+            results[index] = examine(index, eye.look_at(image).scores)
+
+        return look
+
+    with ExitStack() as stack:
+        eyes = [_eye(stack.enter_context(e), resize) for e in _engines(model, threads, len(files))]
+        share_out(files, [looking(eye) for eye in eyes], seen=seen)
+    return results
+
+
+def share_out(
+    files: Sequence[Path],
+    workers: Sequence[Work],
+    *,
+    seen: Callable[[Path, PictureError | None], None] = _unnoticed,
+) -> None:
+    """Give each file to one of the workers; each of them has a thread of its own.
+
+    `seen` is called from those threads after each file, with what is wrong with it. Ends early
+    with what else a worker raises, or when it is interrupted.
+    """
     waiting = iter(enumerate(files))
     turn = threading.Lock()
     stopped = threading.Event()
 
-    def work(eye: Eye) -> None:
+    def run(work: Work) -> None:
         while not stopped.is_set():
             with turn:
                 index, file = next(waiting, (-1, Path()))
             if index < 0:
                 return
             try:
-                # Read here as well: the decoders let go of Python's lock, as the model does.
-                image = ArrayImage(read_picture(file))
+                work(index, file)
             except PictureError as error:
                 seen(file, error)
-                continue
-            results[index] = examine(index, eye.look_at(image).scores)
-            seen(file, None)
+            else:
+                seen(file, None)
 
     with ExitStack() as stack:
         # Reading pictures silences Pillow's warnings; done by many threads, that would not end
         # as it began.
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
-        eyes = [_eye(stack.enter_context(e), resize) for e in _engines(model, threads, len(files))]
-        pool = stack.enter_context(ThreadPoolExecutor(len(eyes), "looking"))
+        pool = stack.enter_context(ThreadPoolExecutor(len(workers), "looking"))
         stack.callback(stopped.set)  # before the pool waits for its threads
-        for worker in wait([pool.submit(work, eye) for eye in eyes], None, FIRST_EXCEPTION).done:
+        running = [pool.submit(run, each) for each in workers]
+        for worker in wait(running, None, FIRST_EXCEPTION).done:
             worker.result()
-    return results
 
 
 def examine_all(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from edgecls.delivery.commands import Setting
+from edgecls.delivery.commands import BadCommand, Collect, Setting
 from edgecls.delivery.desk import Desk
 from edgecls.delivery.happenings import Acknowledged, Arrived
 from edgecls.delivery.wire import Wire
@@ -67,6 +68,7 @@ class House:
     settings: list[Setting] = field(default_factory=list)
     restarts: list[int] = field(default_factory=list)  # answers that were out before
     snapshots: list[str] = field(default_factory=list)
+    collected: list[Collect] = field(default_factory=list)
 
     def watches(self) -> set[str]:
         return set(self.names)
@@ -83,6 +85,12 @@ class House:
     def snapshot(self, watch: str) -> str | None:
         self.snapshots.append(watch)
         return None if watch == "porch" else "snapshot is not true for this watch"
+
+    def collect(self, asked: Collect) -> Path:
+        if asked.watch == "yard":
+            raise BadCommand("the watch yard is not enabled")
+        self.collected.append(asked)
+        return Path("/state", asked.watch, asked.label)
 
 
 class Ring:

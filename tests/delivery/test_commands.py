@@ -78,8 +78,8 @@ def test_a_setting_in_its_one_form_is_taken(key: str, payload: bytes, value: obj
         ("model", b"models/../models/large.tflite", MODELS),
         ("model", b"s" * 4097, "the payload must have at most 4096 bytes"),
         ("model", b"\xff", "the payload must be UTF-8"),
-        ("min_margin", b"0.1", "the key must be one of: enabled, min_score, model"),
-        ("", b"", "the key must be one of: enabled, min_score, model"),
+        ("min_margin", b"0.1", "the key must be one of: enabled, min_score, model, shadow"),
+        ("", b"", "the key must be one of: enabled, min_score, model, shadow"),
     ],
 )
 def test_any_other_setting_is_refused_with_what_is_allowed(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgecls.delivery.commands import Setting
+from edgecls.delivery.commands import Collect, Setting
 from edgecls.delivery.happenings import Acknowledged, Arrived
 from edgecls.delivery.wire import Wire
 from edgecls.health import Health
@@ -58,8 +58,8 @@ def test_a_bad_setting_is_one_line_in_the_log_that_no_stranger_can_break(
     front.hear("porch/set/min_score\nERROR all is lost" + "x" * 500, b"7")
     (line,) = caplog.messages
     assert line.startswith(f"command on '{BASE}/porch/set/min_score\\nERROR all is lostx")
-    assert line.endswith(" not done: the key must be one of: enabled, min_score, model")
-    assert len(line) < 200
+    assert line.endswith(" not done: the key must be one of: enabled, min_score, model, shadow")
+    assert len(line) < 210
 
 
 def test_bad_settings_are_told_five_times_at_once_and_six_times_a_minute(
@@ -123,9 +123,50 @@ def test_other_settings_hold_from_the_moment_they_are_given(front: Front) -> Non
     assert front.ask("ping") == refusal(why)
 
 
-def test_collect_is_of_a_later_version() -> None:
+LABEL = (
+    '"label" must be a string: it becomes the name of a folder, so 1 to 100 bytes, '
+    "neither / nor \\, no control characters, no dot in front, no space in front or behind"
+)
+
+
+def test_pictures_are_asked_of_their_watch_by_their_label() -> None:
     front = Front(commands=["collect"])
-    assert front.ask("collect") == refusal("collect is not available in this version")
+    answer = front.ask("collect", watch="porch", label="gate open", count=10, every_s=2)
+    assert answer["data"] == {"folder": "/state/porch/gate open", "count": 10, "every_s": 2.0}
+    assert front.ask("collect", watch="porch", label="none")["data"]["count"] == 1
+    assert front.ask("collect", watch="porch", label="none", count=0)["status"] == "ok"
+    assert front.house.collected == [
+        Collect("porch", "gate open", 10, 2.0),
+        Collect("porch", "none", 1, 1.0),
+        Collect("porch", "none", 0, 1.0),
+    ]
+    assert front.ask("collect", watch="yard", label="x") == refusal("the watch yard is not enabled")
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({"label": "open"}, '"watch" must be one of: porch, yard'),
+        ({"watch": "attic", "label": "open"}, '"watch" must be one of: porch, yard'),
+        ({"watch": "porch"}, LABEL),
+        ({"watch": "porch", "label": "../../etc"}, LABEL),
+        ({"watch": "porch", "label": ".git"}, LABEL),
+        ({"watch": "porch", "label": "a\u0000"}, LABEL),
+        ({"watch": "porch", "label": 7}, LABEL),
+        ({"watch": "porch", "label": "a", "count": 1001},
+         '"count" must be a whole number from 0 to 1000'),
+        ({"watch": "porch", "label": "a", "count": True},
+         '"count" must be a whole number from 0 to 1000'),
+        ({"watch": "porch", "label": "a", "every_s": 0},
+         '"every_s" must be a number from 0.1 to 3600'),
+        ({"watch": "porch", "label": "a", "every_s": "1"},
+         '"every_s" must be a number from 0.1 to 3600'),
+    ],
+)  # fmt: skip
+def test_pictures_that_cannot_be_kept_are_refused(asked: dict[str, Any], why: str) -> None:
+    front = Front(commands=["collect"])
+    assert front.ask("collect", **asked) == refusal(why)
+    assert front.house.collected == []
 
 
 @pytest.mark.parametrize(

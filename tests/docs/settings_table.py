@@ -20,6 +20,7 @@ TABLES: dict[str, type[Any]] = {
     "`[outbox]`": settings.OutboxSettings,
     "`[stats]`": settings.StatsSettings,
     "`[replay]`": settings.ReplaySettings,
+    "`[collect]`": settings.CollectSettings,
 }
 _TYPES = {str: "string", int: "whole number", float: "number", bool: "true or false"}
 

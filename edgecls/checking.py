@@ -1,0 +1,55 @@
+"""What is wrong with a configuration, found without starting anything."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from edgecls.assembly import advised
+from edgecls.decision.decider import Decider
+from edgecls.decision.judge import Judge
+from edgecls.delivery.session import check as check_broker
+from edgecls.engines import reading_of
+from edgecls.errors import ConfigError, ModelError
+from edgecls.settings import Config, WatchSettings
+from edgecls.sources import check_source
+
+
+def check(config: Config, returned: Collection[str] = ()) -> tuple[Config, list[str]]:
+    """All that `assembled` would find wrong, without a runtime.
+
+    Returns the configuration with what the models have to say, and their warnings. What is wrong
+    with the models of watches that have `returned` to their last good one is a warning, too.
+    """
+    watches: dict[str, WatchSettings] = {}
+    warnings: list[str] = []
+    for name, camera in config.cameras.items():
+        check_source(name, camera, config.base)
+    if config.mqtt is not None:
+        check_broker(config.mqtt, config.base)
+    for name, settings in config.watches.items():
+        try:
+            reading = reading_of(config, settings.model)
+        except ModelError as error:
+            if name not in returned:
+                raise
+            watches[name] = settings
+            warnings.append(f"watch {name} goes on with its last good model: {error}")
+            continue
+        watches[name] = advised(settings, reading.model)
+        Decider(name, settings.model, reading.labels, watches[name], sigmoid=reading.sigmoid)
+        warnings += [f"model {settings.model}: {warning}" for warning in reading.warnings]
+        warnings += _warnings_of_shadow(config, name, settings)
+    return replace(config, watches=watches), warnings
+
+
+def _warnings_of_shadow(config: Config, name: str, settings: WatchSettings) -> list[str]:
+    if settings.shadow is None:
+        return []
+    try:
+        reading = reading_of(config, settings.shadow)
+        suited = advised(settings, reading.model)
+        Judge(reading.labels, suited, sigmoid=reading.sigmoid, place=f"watches.{name}")
+    except (ConfigError, ModelError) as error:
+        return [f"watch {name} goes on without its shadow: {error}"]
+    return [f"model {settings.shadow}: {warning}" for warning in reading.warnings]

@@ -1,0 +1,33 @@
+"""One picture of a watch: its region as it was captured, and what the engine got of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from edgecls.domain import Frame, Image, Pixels
+from edgecls.pixels import View
+
+LONGER_SIDE = 1280  # pixels at most: more than any model looks at, some 150 kB as JPEG
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """RGB uint8, shape (height, width, 3): arrays of its own."""
+
+    ts: float  # wall clock of its frame
+    region: Pixels
+    seen: Pixels  # the exact pixels of the model's input
+
+
+def picture_of(frame: Frame, view: View) -> Picture:
+    """A copy of what a view looks at. In the frame loop: some milliseconds for a large region."""
+    return Picture(frame.ts, whole_region(frame.image, view), view.see(frame.image).copy())
+
+
+def whole_region(image: Image, view: View) -> Pixels:
+    """The whole region, whatever part of it the model takes: in the image's resolution, up to 1280
+    pixels on the longer side, never enlarged."""
+    box = replace(view, resize="stretch").box(image.width, image.height)
+    scale = min(1.0, LONGER_SIDE / max(box.width, box.height))
+    width, height = (max(1, round(side * scale)) for side in (box.width, box.height))
+    return image.sample(box, width, height).copy()

@@ -1,0 +1,109 @@
+"""What is known of the models of a watch: the last good one, one that is on trial, one that failed.
+
+It can be written as JSON, and read again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+from edgecls.config import model_table
+from edgecls.settings import ModelSettings
+from edgecls.trial import Share
+from edgecls.vision.engine import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Good:
+    """A model as it runs, or ran, for a watch."""
+
+    model: str  # the name that the configuration calls it by
+    sha256: str
+    network: str
+    settings: ModelSettings  # `file` and `labels_file` are the names of the copies
+    engine: Engine | None = field(default=None, repr=False, compare=False)  # None: on disk only
+
+    @classmethod
+    def of(cls, model: str, settings: ModelSettings, engine: Engine) -> Self:
+        """What is to be kept of a model that runs."""
+        mark = hashlib.sha256("\n".join([engine.model.sha256, *engine.labels]).encode())
+        file = f"{mark.hexdigest()[:12]}-{engine.model.name[-100:]}.tflite"
+        labels = f"{file.removesuffix('.tflite')}.labels.csv"
+        here = replace(settings, file=file, labels_file=labels)
+        return cls(model, engine.model.sha256, engine.network, here, engine)
+
+    @property
+    def files(self) -> tuple[str, str]:
+        """The names of the copies of the model and of its labels."""
+        assert self.settings.labels_file is not None
+        return self.settings.file, self.settings.labels_file
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A model that did not pass its trial: it is not tried again until somebody asks for it."""
+
+    sha256: str
+    why: str  # a sentence
+    baseline: Share  # of the good model, which it was compared with
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A model that is on trial, and what it is compared with."""
+
+    sha256: str
+    baseline: Share
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the models of a watch."""
+
+    good: Good | None = None
+    refused: Refused | None = None
+    tried: Tried | None = None
+
+
+def written(known: Known) -> bytes:
+    """As JSON. Of the settings, what is not said is left out."""
+    whole: dict[str, Any] = {}
+    if (good := known.good) is not None:
+        settings = {key: value for key, value in asdict(good.settings).items() if value is not None}
+        whole["good"] = {
+            "model": good.model, "sha256": good.sha256, "network": good.network,
+            "settings": settings,
+        }  # fmt: skip
+    if known.refused is not None:
+        whole["refused"] = asdict(known.refused)
+    if known.tried is not None:
+        whole["tried"] = {"sha256": known.tried.sha256, "baseline": list(known.tried.baseline)}
+    return json.dumps(whole, ensure_ascii=False, indent=1).encode()
+
+
+def understood(whole: Any) -> Known:
+    """The contrary. Raises ValueError or ConfigError."""
+    known = Known()
+    match whole:
+        case {"good": {"model": str(model), "sha256": str(sha256), "network": str(network),
+                       "settings": dict(settings)}}:  # fmt: skip
+            table = model_table(settings, "good")
+            if {Path(name or "").name for name in (table.file, table.labels_file)} != {
+                table.file, table.labels_file,
+            }:  # fmt: skip
+                raise ValueError("the copies must lie beside it")
+            known = Known(Good(model, sha256, network, table))
+        case {"good": _}:
+            raise ValueError("not understood")
+    match whole:
+        case {"refused": {"sha256": str(sha256), "why": str(why),
+                          "baseline": [int(watched), int(ambiguous)]}}:  # fmt: skip
+            known = replace(known, refused=Refused(sha256, why, Share(watched, ambiguous)))
+    match whole:
+        case {"tried": {"sha256": str(sha256), "baseline": [int(watched), int(ambiguous)]}}:
+            known = replace(known, tried=Tried(sha256, Share(watched, ambiguous)))
+    return known

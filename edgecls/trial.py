@@ -1,0 +1,121 @@
+"""How a model does in its watch: whether it has proved itself, and whether a new one does worse.
+
+A model that takes another's place is on trial for its first frames. What is compared is the share
+of frames that it cannot decide, of those that show something that is watched for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import NamedTuple
+
+from edgecls.domain import Classification, Frame, Outcome, Reason, Verdict
+
+LENGTH = 300  # frames of a trial; so many prove any model
+LEAST_BEFORE = 100  # watched frames of the old model, to be compared with
+_LEAST_TRIED = 30  # watched frames of the new one
+_REMEMBERED = 1000
+_BEYOND_CHANCE = 2.33  # standard errors: once in a hundred trials, if frames were independent
+
+
+class Share(NamedTuple):
+    """Of the frames that showed something that is watched for, those that were ambiguous."""
+
+    watched: int
+    ambiguous: int
+
+    @property
+    def value(self) -> float:
+        """From 0 to 1; 0 where there is none."""
+        return self.ambiguous / self.watched if self.watched else 0.0
+
+    def __str__(self) -> str:
+        return f"{self.value:.0%} of {self.watched} frames"
+
+
+def counts(classification: Classification) -> bool | None:
+    """Whether a frame is ambiguous; None where nothing that is watched for was seen. Scores that
+    are no numbers decide nothing either."""
+    if classification.reason is Reason.INVALID:
+        return True
+    if classification.verdict is Verdict.REJECTED:
+        return None
+    return classification.verdict is Verdict.AMBIGUOUS
+
+
+def is_worse(now: Share, before: Share, band: float) -> bool:
+    """Whether the share has risen by more than `band`, and that by more than chance.
+
+    A one-sided test of two shares, each with one more frame of either kind, so that a few frames
+    that are all alike prove nothing (Agresti and Caffo).
+    """
+    if now.watched < _LEAST_TRIED or band >= 1:
+        return False
+    shares = [(each.ambiguous + 1) / (each.watched + 2) for each in (now, before)]
+    error = math.sqrt(
+        sum(
+            share * (1 - share) / (each.watched + 2)
+            for share, each in zip(shares, (now, before), strict=True)
+        )
+    )
+    return shares[0] - shares[1] - band > _BEYOND_CHANCE * error
+
+
+class Standing:
+    """Counts the verdicts of one model in one watch. Written by the loop, read by anyone."""
+
+    inside = "the count of a verdict"
+
+    def __init__(self, baseline: Share | None = None, earlier: Share | None = None) -> None:
+        """`baseline`: of the model whose place it takes; None: it is not on trial. `earlier`: how
+        it did before another one took its place for a while."""
+        self.frames = 0  # whose scores were numbers
+        self.invalid = 0
+        self.baseline, self._earlier = baseline, earlier
+        self.settled = False  # it has proved itself, or has not
+        self._last: deque[bool] = deque(maxlen=_REMEMBERED)
+        self._ambiguous = 0
+
+    @property
+    def share(self) -> Share:
+        """Over the last frames that showed something that is watched for."""
+        return Share(len(self._last), self._ambiguous)
+
+    @property
+    def record(self) -> Share | None:
+        """What another model may be compared with, if there is enough."""
+        if len(self._last) >= LEAST_BEFORE:
+            return self.share
+        return self._earlier
+
+    @property
+    def on_trial(self) -> bool:
+        """It is compared with the model whose place it has taken."""
+        return self.baseline is not None and not self.settled
+
+    @property
+    def over(self) -> bool:
+        """There is enough to settle it by."""
+        return self.frames + self.invalid >= LENGTH
+
+    def look(self, _: Frame, outcome: Outcome) -> None:
+        """Count what a frame came to."""
+        if outcome.classification is None:
+            return
+        if outcome.classification.reason is Reason.INVALID:
+            self.invalid += 1
+        else:
+            self.frames += 1
+        ambiguous = counts(outcome.classification)
+        if ambiguous is not None:
+            if len(self._last) == _REMEMBERED:
+                self._ambiguous -= self._last[0]
+            self._last.append(ambiguous)
+            self._ambiguous += ambiguous
+
+    def judged_anew(self) -> None:
+        """From now on frames are judged by other rules: nothing can be compared with before."""
+        self.baseline = self._earlier = None
+        self._last.clear()
+        self._ambiguous = 0

@@ -1,0 +1,231 @@
+"""Pictures between the frame loop and a disk, which may be slow, full or dead."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgecls.collecting import collector as module
+from edgecls.collecting.collector import Collector
+from edgecls.collecting.picture import Picture
+from edgecls.collecting.session import Pace, Session
+from edgecls.collecting.taker import Taker
+from edgecls.domain import (
+    NO_STATE,
+    Category,
+    Classification,
+    Frame,
+    Outcome,
+    Pixels,
+    Reason,
+)
+from edgecls.pixels import ArrayImage, View
+from tests.brokers import wait_until
+from tests.collecting.pictures import JPEG, NOON, names, picture, scene
+from tests.media import photo_like
+
+VIEW = View(96, 96)
+
+
+@contextmanager
+def running(collector: Collector) -> Iterator[Collector]:
+    thread = threading.Thread(target=collector.run, name="collector", daemon=True)
+    thread.start()
+    try:
+        yield collector
+    finally:
+        collector.finish()
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def session(count: int = 10, every_s: float = 2.0) -> Session:
+    return Session("gate", "open", count, Pace(every_s))
+
+
+def frame(number: int, at_s: float) -> Frame:
+    """Another scene, at a decision time."""
+    image = ArrayImage(photo_like(160, 120, int(at_s * 10)))
+    return Frame("hall", number, image, int(at_s * 1e9), int(at_s * 1e9), NOON + at_s)
+
+
+def outcome(reason: Reason | None) -> Outcome:
+    judged = Classification((Category(0, "dog", 0.5, "dog"),), reason)
+    return Outcome("gate", NOON, NO_STATE, judged)
+
+
+def look(
+    taker: Taker, frames: int, fps: float, reason: Reason | None, begin_s: float = 5.0
+) -> None:
+    for number in range(frames):
+        taker.look(frame(number, begin_s + number / fps), outcome(reason))
+
+
+def made(folder: Path, max_mb: int = 100) -> Collector:
+    return Collector(folder, "board", max_mb, JPEG)
+
+
+def test_what_is_asked_for_is_taken_at_its_pace_and_then_no_more(tmp_path: Path) -> None:
+    with running(made(tmp_path)) as collector:
+        taker = Taker("gate", VIEW, collector, ambiguous=False)
+        look(taker, 5, 10, None)
+        assert collector.ask(session(count=3)) is None
+        look(taker, 100, 10, None)  # ten seconds: five would fit
+    there = names(tmp_path / "collected-board/gate/open")
+    assert [name for name in there if name.endswith(".jpg")] == [
+        "20251121-120005.000.jpg", "20251121-120007.000.jpg", "20251121-120009.000.jpg",
+    ]  # fmt: skip
+    assert names(tmp_path) == ["collected-board"]
+
+
+@pytest.mark.parametrize("reason", [Reason.LOW_SCORE, Reason.LOW_MARGIN])
+def test_of_ambiguous_frames_one_a_second_is_taken(tmp_path: Path, reason: Reason) -> None:
+    with running(made(tmp_path)) as collector:
+        taker = Taker("gate", VIEW, collector, ambiguous=True)
+        for second in range(4):
+            look(taker, 10, 10, reason, begin_s=5.0 + second)
+            wait_until(collector._jobs.empty, "what waits is written")
+    there = names(tmp_path / "ambiguous-board/gate")
+    assert len(there) == 2 * 4
+
+
+@pytest.mark.parametrize("reason", [None, Reason.NOTHING, Reason.NOT_WATCHED, Reason.INVALID])
+def test_frames_that_are_clear_are_not_taken(tmp_path: Path, reason: Reason | None) -> None:
+    with running(made(tmp_path)) as collector:
+        look(Taker("gate", VIEW, collector, ambiguous=True), 50, 10, reason)
+    assert names(tmp_path) == []
+    assert collector.figures() is None
+
+
+def test_a_watch_that_did_not_opt_in_keeps_nothing(tmp_path: Path) -> None:
+    with running(made(tmp_path)) as collector:
+        look(Taker("gate", VIEW, collector, ambiguous=False), 50, 10, Reason.LOW_SCORE)
+    assert names(tmp_path) == []
+
+
+def test_a_still_scene_is_kept_once(tmp_path: Path) -> None:
+    still = ArrayImage(photo_like(160, 120))
+    with running(made(tmp_path)) as collector:
+        taker = Taker("gate", VIEW, collector, ambiguous=True)
+        for second in range(20):
+            at_ns = second * 10**9
+            one = Frame("hall", second, still, at_ns, at_ns, NOON + second)
+            taker.look(one, outcome(Reason.LOW_SCORE))
+            wait_until(collector._jobs.empty, "what waits is compared")
+    assert len(names(tmp_path / "ambiguous-board/gate")) == 2
+    figures = collector.figures()
+    assert figures is not None
+    assert (figures["kept"], figures["alike"], figures["lost"]) == (1, 19, 0)
+
+
+def test_a_ring_that_is_full_is_renewed_once_a_minute(tmp_path: Path) -> None:
+    noise: Pixels = np.random.default_rng(1).integers(0, 256, (1000, 1000, 3), np.uint8)
+    with running(made(tmp_path, max_mb=1)) as collector:
+        assert collector.pause_s("gate") == 1
+        for number in range(8):
+            taken = scene(number, 640, 480)
+            collector.take("gate", taken if number % 2 else _large(noise, number), None)
+            wait_until(collector._jobs.empty, "what waits is written")
+    assert collector.pause_s("gate") == 60
+    assert collector.pause_s("yard") == 1
+
+
+def _large(noise: Pixels, number: int) -> Picture:
+    """Half a megabyte that is like no other."""
+    return picture(np.roll(noise, 37 * number, axis=1), NOON + number)
+
+
+def test_one_request_at_a_time_is_done_and_an_end_ends_it(tmp_path: Path) -> None:
+    collector = made(tmp_path)
+    assert collector.ask(session(count=10)) is None
+    look(Taker("gate", VIEW, collector, ambiguous=False), 21, 10, None)  # at 5, 7 s
+    why = collector.ask(session())
+    assert why == "pictures of 'open' are being taken: 8 of 10 are to come"
+    assert collector.ask(Session("yard", "open", 1, Pace(1))) is None
+    collector.end("gate")
+    assert collector.ask(session()) is None
+
+
+def test_a_reload_ends_what_was_asked_for(tmp_path: Path) -> None:
+    collector = made(tmp_path)
+    collector.ask(session())
+    collector.reconfigure(max_mb=5)
+    assert collector.due("gate", 9.0) is None
+    assert collector.ask(session()) is None
+
+
+def test_a_request_is_refused_as_long_as_pictures_fill_the_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "COUNT_S", 0.05)
+    noise: Pixels = np.random.default_rng(1).integers(0, 256, (1000, 1000, 3), np.uint8)
+    with running(made(tmp_path, max_mb=1)) as collector:
+        asked = session(count=100)
+        assert collector.ask(asked) is None
+        for number in range(6):
+            collector.take("gate", _large(noise, number), asked)
+            wait_until(collector._jobs.empty, "what waits is written")
+        full = "which is what max_mb in [collect] allows: take some away first"
+        wait_until(lambda: full in (collector.ask(session()) or ""), "it is refused")
+        there = list((tmp_path / "collected-board/gate/open").iterdir())
+        assert there
+        for path in there:
+            path.unlink()
+        wait_until(lambda: collector.ask(session()) is None, "there is room again")
+
+
+def test_a_disk_that_hangs_costs_pictures_and_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    released, inside = threading.Event(), threading.Event()
+
+    def hanging(pixels: Pixels) -> bytes:
+        inside.set()
+        assert released.wait(20)
+        return JPEG(pixels)
+
+    collector = Collector(tmp_path, "board", 100, hanging)
+    with running(collector):
+        collector.take("gate", scene(0), None)
+        assert inside.wait(20)
+        for seed in range(1, 40):
+            collector.take("gate", scene(seed, 64, 48), None)  # none of these waits
+        released.set()
+    assert caplog.messages == [
+        "pictures are lost: the disk does not take them as fast as they come"
+    ]
+    figures = collector.figures()
+    assert figures is not None
+    assert (figures["kept"], figures["lost"]) == (5, 35)
+
+
+def test_a_disk_that_fails_costs_pictures_and_two_lines(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    (tmp_path / "ambiguous-board").write_text("in the way")
+    with running(made(tmp_path)) as collector:
+        for seed in range(3):
+            collector.take("gate", scene(seed), None)
+        wait_until(lambda: (collector.figures() or {}).get("lost") == 3, "all have failed")
+        (tmp_path / "ambiguous-board").unlink()
+        collector.take("gate", scene(9), None)
+    assert [message.split(":")[0] for message in caplog.messages] == [
+        "pictures are not kept", "pictures are kept again",
+    ]  # fmt: skip
+    assert len(names(tmp_path / "ambiguous-board/gate")) == 2
+
+
+def test_what_waits_at_the_end_is_written(tmp_path: Path) -> None:
+    collector = made(tmp_path)
+    for seed in range(module._UNTAKEN):
+        collector.take("gate", scene(seed), None)
+    with running(collector):
+        collector.finish()
+    assert len(names(tmp_path / "ambiguous-board/gate")) == 2 * module._UNTAKEN

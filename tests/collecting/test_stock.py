@@ -1,0 +1,155 @@
+"""All pictures of a device within their bound."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgecls.collecting import album
+from edgecls.collecting import stock as module
+from edgecls.collecting.picture import Picture
+from edgecls.collecting.stock import MOST_AMBIGUOUS, Full, Stock
+from edgecls.domain import Pixels
+from tests.collecting.pictures import JPEG, names, scene
+from tests.torture.disk import file_system
+
+ROOMY = 100_000_000
+
+
+def size_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def stock(folder: Path) -> Stock:
+    return Stock(folder, "board", JPEG)
+
+
+def keep_scenes(kept: Stock, label: str, seeds: range, bound: int) -> None:
+    for seed in seeds:
+        kept.keep("gate", label, scene(seed), bound)
+
+
+def tiny(seed: int) -> Picture:
+    """Another one for each seed, soon encoded and unlike the others."""
+    cells: Pixels = np.random.default_rng(seed).integers(0, 256, (16, 16, 3), np.uint8)
+    return Picture(1e9 + seed, cells, cells)
+
+
+def test_ambiguous_pictures_lie_apart_from_those_of_labels(tmp_path: Path) -> None:
+    kept = stock(tmp_path)
+    assert kept.keep("gate", None, scene(1), ROOMY)
+    assert kept.keep("gate", "ambiguous", scene(2), ROOMY)
+    assert names(tmp_path) == ["ambiguous-board", "collected-board"]
+    assert names(tmp_path / "collected-board/gate") == ["ambiguous"]
+    assert len(names(tmp_path / "ambiguous-board/gate")) == 2
+    assert kept.bytes == size_of(tmp_path)
+
+
+def test_thousands_of_ambiguous_pictures_stay_within_the_bound_and_the_newest_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(album, "_COMPARED", 30)  # it is not about likeness
+    kept, bound = stock(tmp_path), 300_000
+    for seed in range(2000):
+        path = kept.keep("gate", None, tiny(seed), bound)
+        if seed % 100 == 0:
+            assert size_of(tmp_path) <= bound
+    assert path
+    there = [name for name in names(tmp_path / "ambiguous-board/gate") if name.endswith(".jpg")]
+    assert there[-1] == path.name
+    assert 20 < len(there) < 500
+    assert 0.95 * bound < size_of(tmp_path) <= bound
+    assert kept.renews("gate", bound)
+
+
+def test_of_one_watch_a_thousand_ambiguous_pictures_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert MOST_AMBIGUOUS == 1000
+    monkeypatch.setattr(module, "MOST_AMBIGUOUS", 5)
+    kept = stock(tmp_path)
+    for seed in range(12):
+        kept.keep("gate", None, scene(seed, 64, 48), ROOMY)
+    assert len(names(tmp_path / "ambiguous-board/gate")) == 2 * 5
+    assert kept.renews("gate", ROOMY)
+    assert not kept.renews("yard", ROOMY)
+
+
+def test_the_watch_with_most_pictures_makes_room_for_another(tmp_path: Path) -> None:
+    kept = stock(tmp_path)
+    for seed in range(9):
+        kept.keep("noisy", None, scene(seed), ROOMY)
+    kept.keep("quiet", None, scene(20), ROOMY)
+    bound = size_of(tmp_path)
+    for seed in range(30, 35):
+        kept.keep("quiet", None, scene(seed), bound)
+    assert len(names(tmp_path / "ambiguous-board/quiet")) >= 2 * 5
+    assert size_of(tmp_path) <= bound
+
+
+def test_pictures_that_were_asked_for_take_the_room_of_ambiguous_ones_and_then_no_more(
+    tmp_path: Path,
+) -> None:
+    kept, bound = stock(tmp_path), 400_000
+    for seed in range(20):
+        kept.keep("gate", None, scene(seed), bound)
+    assert names(tmp_path / "ambiguous-board/gate")
+    assert not kept.is_full(bound)
+    with pytest.raises(Full):
+        keep_scenes(kept, "open", range(100, 140), bound)
+    asked = names(tmp_path / "collected-board/gate/open")
+    assert asked
+    assert names(tmp_path / "ambiguous-board/gate") == []
+    assert kept.is_full(bound)
+    later = stock(tmp_path)
+    later.count()
+    assert later.is_full(bound)
+    with pytest.raises(Full):
+        kept.keep("gate", None, scene(200), bound)
+    assert names(tmp_path / "collected-board/gate/open") == asked
+    assert size_of(tmp_path) <= bound
+
+
+def test_what_people_took_away_or_another_life_left_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in range(4):
+        stock(tmp_path).keep("gate", "open", scene(seed), ROOMY)
+    later = stock(tmp_path)
+    later.count()
+    assert later.bytes == size_of(tmp_path) > 0
+    for path in (tmp_path / "collected-board/gate/open").iterdir():
+        path.unlink()
+    monkeypatch.setattr(module, "COUNT_S", 0.0)
+    later.keep("gate", "open", scene(9), ROOMY)
+    assert later.bytes == size_of(tmp_path)
+
+
+def test_who_takes_a_picture_away_need_not_know_of_what_lies_beside_it(tmp_path: Path) -> None:
+    kept = stock(tmp_path)
+    first = kept.keep("gate", None, scene(1), ROOMY)
+    second = kept.keep("gate", None, scene(2), ROOMY)
+    assert first
+    assert second
+    first.unlink()
+    kept.count()
+    assert names(first.parent) == [second.name, f"{second.stem}.seen.png"]
+
+
+def test_the_last_32_megabytes_of_a_disk_are_left_to_events(tmp_path: Path) -> None:
+    with file_system(tmp_path / "disk", "33m") as disk:
+        kept = stock(disk)
+        with pytest.raises(OSError, match="left to events"):
+            keep_scenes(kept, "open", range(120), ROOMY)
+        assert names(disk / "collected-board/gate/open")
+        assert size_of(disk) < 2_700_000
+
+
+def test_strangers_who_name_many_labels_do_not_fill_the_memory(tmp_path: Path) -> None:
+    kept = stock(tmp_path)
+    for number in range(30):
+        kept.keep("gate", f"label {number}", scene(number, 64, 48), ROOMY)
+    assert len(names(tmp_path / "collected-board/gate")) == 30
+    assert len(kept._albums) == 8

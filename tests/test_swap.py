@@ -1,0 +1,481 @@
+"""Models change places while a daemon runs: what does worse, or cannot be loaded, gives way."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgecls.lastgood import LastGood
+from edgecls.teaching.writing import taught_model
+from edgecls.vision.model_file import read_model
+from tests.brokers import Mosquitto, wait_until
+from tests.programs import Running, edgecls
+from tests.schemas import assert_described
+from tests.subscriber import Message, Subscriber
+from tests.teaching.bases import LABELS, base_of, origin_of, random_head
+from tests.test_reload import BASE, Board, end_of, is_dark, last, of
+from tests.vision.tiny import tiny_model
+
+SURE, BLUNT, OTHER = (0.0, 9.0), (0.0, 0.1), (0.0, 8.0)
+"""Biases of "bright" and "dark": what a model says of any picture, after a softmax."""
+
+
+PATIENCE_S = 60.0
+
+
+def model(file: Path, biases: tuple[float, ...], labels: str = "bright\ndark\n") -> Path:
+    """A model that takes every frame for the same."""
+    file.with_name(f"{file.stem}.labels.txt").write_text(labels)
+    new = file.with_suffix(".new")
+    tiny_model(new, [0.0] * len(biases), biases, endings=["SOFTMAX"])
+    return new.replace(file)
+
+
+class Gate(Board):
+    """A watch that sees 200 frames a second: a trial takes less than two seconds."""
+
+    def __init__(self, folder: Path, broker: Mosquitto | None = None) -> None:
+        super().__init__(folder, broker)
+        self.cameras = {"porch": self.live("porch").replace("fps=20", "fps=200") + "\nfps = 200"}
+        model(folder / "v1.tflite", SURE)
+        model(folder / "v2.tflite", SURE)
+        self.models = {name: f'file = "{name}.tflite"' for name in ("v1", "v2")}
+        self.put()
+
+    def put(self, model: str = "v1", keys: str = "") -> None:
+        """What the file says of the watch."""
+        self.watches = {"porch": self.watch(f'labels = ["dark"]\n{keys}', model=model)}
+
+    @property
+    def copies(self) -> Path:
+        return self.folder / "state" / "edgecls" / "last-good-board"
+
+    def keeps(self, name: str) -> None:
+        """Wait until a copy of this model is kept, and no other."""
+
+        def kept() -> bool:
+            files = sorted(each.name.partition("-")[2] for each in self.copies.glob("*-*"))
+            return files == [f"{name}.labels.csv", f"{name}.tflite"]
+
+        wait_until(
+            lambda: kept() and (self.copies / "porch.json").is_file(),
+            f"a copy of {name}",
+            PATIENCE_S,
+        )
+
+
+@pytest.fixture
+def gate(tmp_path: Path, mosquitto: Mosquitto) -> Gate:
+    return Gate(tmp_path, mosquitto)
+
+
+class Patient(Subscriber):
+    """Hundreds of frames have to be looked at, on a machine that may have other things to do."""
+
+    def wait_for(
+        self, predicate: Callable[[list[Message]], bool], timeout_s: float = PATIENCE_S
+    ) -> list[Message]:
+        return super().wait_for(predicate, timeout_s)
+
+
+@pytest.fixture
+def ear(mosquitto: Mosquitto) -> Iterator[Subscriber]:
+    with closing(Patient(mosquitto.port, "#")) as ear:
+        yield ear
+
+
+def runs(name: str) -> Callable[[list[Message]], bool]:
+    """Whether a model is in force."""
+    return last("config", lambda config: config["watches"]["porch"]["model"] == name)
+
+
+def reasons(*wanted: str) -> Callable[[list[Message]], bool]:
+    return last("health", lambda health: health["reasons"] == list(wanted))
+
+
+def warnings(*wanted: str) -> Callable[[list[Message]], bool]:
+    """Without what is always so on a machine whose clock nobody sets."""
+
+    def holds(health: Any) -> bool:
+        return [each for each in health["warnings"] if not each.startswith("clock")] == [*wanted]
+
+    return last("health", holds)
+
+
+def shadow_of(stats: Any) -> Any:
+    return stats["watches"]["porch"].get("shadow", {})
+
+
+def has_seen(name: str, frames: int) -> Callable[[list[Message]], bool]:
+    """Whether a shadow has looked along for so long."""
+    return last("stats", lambda s: shadow_of(s).get("model") == name
+                and shadow_of(s)["frames"] >= frames)  # fmt: skip
+
+
+def classified(messages: list[Message]) -> int:
+    return sum(stats["watches"]["porch"]["classified"] for stats in of(messages, "stats"))
+
+
+def set_to(ear: Subscriber, key: str, value: str) -> None:
+    ear.publish(f"{BASE}porch/set/{key}", value)
+
+
+def phases(messages: list[Message]) -> list[tuple[str, str | None]]:
+    return [(event["phase"], event.get("reason")) for event in of(messages, "porch/event")]
+
+
+def test_a_shadow_looks_along_and_has_no_say(gate: Gate, ear: Subscriber) -> None:
+    model(gate.folder / "v2.tflite", (9.0, 0.0))
+    gate.put(keys='shadow = "v2"\nshadow_every = 2')
+    with gate.running() as daemon:
+        seen = ear.wait_for(has_seen("v2", 50))
+        end_of(daemon)
+    assert phases(seen) == [("start", None)]
+    figures = shadow_of(of(seen, "stats")[-1])
+    assert (figures["agreement"], figures["ambiguous"], figures["ambiguous_in_force"]) == (0, 0, 0)
+    assert figures["verdicts"] == {"not_watched": figures["frames"]}
+    assert figures["frames"] == pytest.approx(classified(seen) / 2, abs=150)
+    assert of(seen, "info")[-1]["watches"]["porch"]["shadow"] == "v2"
+    assert [each["name"] for each in of(seen, "info")[-1]["models"]] == ["v1", "v2"]
+    for message in seen:
+        if message.topic.startswith(BASE):
+            assert_described(message)
+
+
+def test_a_shadow_comes_and_goes_by_the_file_and_nothing_else_changes(
+    gate: Gate, ear: Subscriber
+) -> None:
+    with gate.running() as daemon:
+        ear.wait_for(last("porch/state", is_dark))
+        gate.put(keys='shadow = "v2"')
+        gate.reload(daemon)
+        seen = ear.wait_for(has_seen("v2", 1))
+        assert shadow_of(of(seen, "stats")[-1])["agreement"] == 1
+        gate.put()
+        gate.reload(daemon)
+        ear.wait_for(last("config", lambda c: c["watches"]["porch"]["shadow"] is None))
+        seen = ear.wait_for(last("stats", lambda stats: not shadow_of(stats)))
+        assert phases(seen) == [("start", None)]
+        end_of(daemon)
+
+
+def test_a_shadow_is_set_promoted_and_its_figures_go_on_meanwhile(
+    gate: Gate, ear: Subscriber
+) -> None:
+    with gate.running() as daemon:
+        ear.wait_for(last("porch/state", is_dark))
+        set_to(ear, "shadow", "v2")
+        ear.wait_for(has_seen("v2", 10))
+        gate.watches["yard"] = gate.watches["porch"]
+        gate.reload(daemon)
+        ear.wait_for(last("info", lambda info: "yard" in info["watches"]))
+        stats = len(of(ear.messages, "stats"))
+        seen = ear.wait_for(lambda found: len(of(found, "stats")) > stats)
+        assert shadow_of(of(seen, "stats")[-1])["frames"] > 10
+        set_to(ear, "model", "v2")
+        ear.wait_for(runs("v2"))
+        ear.wait_for(last("info", lambda info: "shadow" not in info["watches"]["porch"]))
+        ear.wait_for(lambda found: ("end", "model_changed") in phases(found))
+        end_of(daemon)
+
+
+def test_a_shadow_that_was_set_survives_a_restart_until_it_is_taken_away(
+    gate: Gate, ear: Subscriber
+) -> None:
+    def shadow(name: str | None) -> Callable[[list[Message]], bool]:
+        return last("config", lambda config: config["watches"]["porch"]["shadow"] == name)
+
+    with gate.running() as daemon:
+        ear.wait_for(last("porch/state", is_dark))
+        set_to(ear, "shadow", "v2")
+        ear.wait_for(shadow("v2"))
+        end_of(daemon)
+    with gate.running() as daemon:
+        configs = len(of(ear.messages, "config"))
+        ear.wait_for(lambda found: len(of(found, "config")) > configs)
+        assert shadow("v2")(ear.messages)
+        set_to(ear, "shadow", "none")
+        ear.wait_for(shadow(None))
+        end_of(daemon)
+
+
+def test_a_shadow_that_cannot_be_had_is_a_warning(gate: Gate, ear: Subscriber) -> None:
+    model(gate.folder / "v2.tflite", (9.0, 0.0), "cat\ndog\n")
+    gate.put(keys='shadow = "v2"')
+    with gate.running() as daemon:
+        seen = ear.wait_for(warnings("shadow_failed:porch"))
+        assert '"dark"' in of(seen, "health")[-1]["details"]["shadow_failed:porch"]
+        ear.wait_for(last("porch/state", is_dark))
+        (gate.folder / "v2.tflite").write_bytes(b"\0\0\0\0TFL3")
+        gate.reload(daemon)
+        ear.wait_for(last("health", lambda h: "damaged" in h["details"]["shadow_failed:porch"]))
+        set_to(ear, "shadow", "none")
+        seen = ear.wait_for(warnings())
+        assert of(seen, "health")[-1]["ok"]
+        end_of(daemon)
+    checked = edgecls("check-config", "-c", gate.file, home=gate.folder)
+    assert checked.returncode == 0
+    assert "porch goes on without its shadow" in checked.stderr
+
+
+def test_a_model_that_cannot_be_set_is_told(gate: Gate, ear: Subscriber) -> None:
+    with gate.running() as daemon:
+        ear.wait_for(last("porch/state", is_dark))
+        (gate.folder / "v2.tflite").write_text("no model")
+        set_to(ear, "model", "v2")
+        seen = ear.wait_for(warnings("model_refused:porch"))
+        assert "v2.tflite" in of(seen, "health")[-1]["details"]["model_refused:porch"]
+        model(gate.folder / "v2.tflite", OTHER)
+        set_to(ear, "model", "v2")
+        ear.wait_for(runs("v2"))
+        ear.wait_for(warnings())
+        end_of(daemon)
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "fails"])
+def test_a_damaged_model_gives_way_to_its_copy_at_the_start(
+    gate: Gate, ear: Subscriber, data: Path, damage: str
+) -> None:
+    file = gate.folder / "v1.tflite"
+    whole = file.read_bytes()
+    with gate.running() as daemon:
+        gate.keeps("v1")
+        end_of(daemon)
+    match damage:
+        case "cut":
+            file.write_bytes(whole[:200])
+        case "gone":
+            file.unlink()
+        case "fails":  # in its first load, in a process of its own
+            failing = data / "models" / "unusable" / "model_invoking_error.tflite"
+            file.write_bytes(failing.read_bytes())
+            file.with_name("v1.labels.txt").unlink()
+    if damage != "fails":
+        checked = edgecls("check-config", "-c", gate.file, home=gate.folder)
+        assert checked.returncode == 78
+    with gate.running() as daemon:
+        seen = ear.wait_for(reasons("model_returned:porch"))
+        assert "v1.tflite" in of(seen, "health")[-1]["details"]["model_returned:porch"]
+        ear.wait_for(last("porch/state", is_dark))
+        gate.watches["yard"] = gate.watch('labels = ["dark"]', model="v2")
+        gate.reload(daemon)  # something else can be changed
+        ear.wait_for(last("yard/state", is_dark))
+        assert reasons("model_returned:porch")(ear.messages)
+        file.write_bytes(whole)
+        file.with_name("v1.labels.txt").write_text("bright\ndark\n")
+        gate.reload(daemon)
+        ear.wait_for(reasons())
+        assert phases(ear.messages) == [("start", None)]
+        end_of(daemon)
+
+
+def test_whenever_it_is_killed_a_copy_is_whole_or_not_there(gate: Gate, data: Path) -> None:
+    larger = data / "models" / "mobilenet_v1_0.25_128_quant.tflite"
+    (gate.folder / "v1.tflite").write_bytes(larger.read_bytes())
+    (gate.folder / "v1.labels.txt").unlink()
+    gate.watches = {"porch": 'model = "v1"'}
+    for seen in ("*.csv", "porch.json"):  # what is there when it is killed
+        with gate.running() as daemon:
+            wait_until(lambda seen=seen: any(gate.copies.glob(seen)), seen, 60)  # type: ignore[misc]
+            daemon.stop(signal.SIGKILL)
+        kept = LastGood(gate.copies)
+        good = kept.of("porch").good
+        assert good is None or read_model(Path(kept.copy(good).file)).sha256 == good.sha256
+        if seen != "porch.json":
+            for file in gate.copies.iterdir():  # the next one begins anew
+                file.unlink()
+    assert good is not None
+
+
+def test_a_taught_model_looks_along_and_is_promoted(
+    gate: Gate, ear: Subscriber, data: Path
+) -> None:
+    base = base_of(data, "mobilenet_v1_0.25_128_quant")
+    taught = taught_model(base, random_head(base), LABELS, origin_of(base), min_score=None)
+    (gate.folder / "v2.tflite").write_bytes(taught)
+    gate.models["v1"] = f'file = "{data}/models/mobilenet_v1_0.25_128_quant.tflite"'
+    photo = (data / "images" / "photos" / "parrot.jpg").read_bytes()
+    (gate.folder / "porch" / "0.png").unlink()
+    (gate.folder / "porch" / "0.jpg").write_bytes(photo)
+    gate.cameras = {"porch": gate.live("porch")}
+    gate.watches = {"porch": 'model = "v1"\nshadow = "v2"\nshadow_every = 2'}
+    with gate.running() as daemon:
+        seen = ear.wait_for(has_seen("v2", 5), 60)
+        info = of(seen, "info")[-1]
+        assert [each.get("parent", {}).get("sha256") for each in info["models"]] == [
+            None,
+            base.sha256,
+        ]
+        set_to(ear, "model", "v2")
+        ear.wait_for(runs("v2"))
+        seen = ear.wait_for(last("info", lambda info: len(info["models"]) == 1))
+        assert of(seen, "info")[-1]["models"][0]["parent"]["name"] == base.name
+        end_of(daemon)
+
+
+def test_without_a_copy_a_damaged_model_ends_the_daemon(gate: Gate) -> None:
+    (gate.folder / "v1.tflite").write_text("no model")
+    gate.write()
+    done = edgecls("run", "-c", gate.file, home=gate.folder)
+    assert done.returncode == 78
+    assert "v1.tflite" in done.stderr
+
+
+def proved(gate: Gate, ear: Subscriber) -> None:
+    """Wait until the model in force is good, and remembered as such."""
+    gate.keeps("v1")
+    ear.wait_for(last("porch/state", is_dark))
+
+
+def test_what_is_more_ambiguous_gives_its_place_back(gate: Gate, ear: Subscriber) -> None:
+    model(gate.folder / "v2.tflite", BLUNT)
+    with gate.running() as daemon:
+        proved(gate, ear)
+        set_to(ear, "model", "v2")
+        ear.wait_for(runs("v2"))
+        ear.wait_for(runs("v1"))
+        seen = ear.wait_for(reasons("model_returned:porch"))
+        why = of(seen, "health")[-1]["details"]["model_returned:porch"]
+        assert why.startswith("v2 found 100% of ")
+        assert "v1 before it 0% of" in why
+        ear.wait_for(last("porch/state", is_dark))
+        end_of(daemon)
+    with gate.running() as daemon:  # it is not tried again
+        online = len(of(ear.messages, "info"))
+        ear.wait_for(lambda found: len(of(found, "info")) > online)
+        assert reasons("model_returned:porch")(ear.messages)
+        assert runs("v1")(ear.messages)
+        model(gate.folder / "v2.tflite", OTHER)
+        set_to(ear, "model", "v2")
+        ear.wait_for(runs("v2"))
+        ear.wait_for(reasons())
+        gate.keeps("v2")
+        assert "v2 has passed its trial" in end_of(daemon)
+
+
+def test_a_model_that_was_refused_is_tried_again_when_it_is_set_again(
+    gate: Gate, ear: Subscriber
+) -> None:
+    model(gate.folder / "v2.tflite", BLUNT)
+    with gate.running() as daemon:
+        proved(gate, ear)
+        for times in (1, 2):
+            set_to(ear, "model", "v2")
+            ear.wait_for(
+                lambda found: [each["watches"]["porch"]["model"] for each in of(found, "config")]
+                .count("v2") == times  # noqa: B023
+            )  # fmt: skip
+            ear.wait_for(runs("v1"))
+        set_to(ear, "model", "v1")
+        ear.wait_for(reasons())
+        end_of(daemon)
+
+
+def test_a_replaced_file_is_returned_by_what_is_in_it(gate: Gate, ear: Subscriber) -> None:
+    file = gate.folder / "v1.tflite"
+    with gate.running() as daemon:
+        proved(gate, ear)
+        model(file, BLUNT)
+        gate.reload(daemon)
+        ear.wait_for(reasons("model_returned:porch"))
+        ear.wait_for(last("porch/state", is_dark))
+        end_of(daemon)
+    with gate.running() as daemon:  # the same bad file is not tried again
+        infos = len(of(ear.messages, "info"))
+        ear.wait_for(lambda found: len(of(found, "info")) > infos)
+        assert reasons("model_returned:porch")(ear.messages)
+        model(file, OTHER)
+        gate.reload(daemon)
+        ear.wait_for(reasons())
+        assert "has passed its trial" not in end_of(daemon)
+
+
+def test_a_trial_goes_on_after_a_crash(gate: Gate, ear: Subscriber) -> None:
+    gate.cameras["porch"] = gate.cameras["porch"].replace("200", "100")
+    model(gate.folder / "v2.tflite", BLUNT)
+    with gate.running() as daemon:
+        proved(gate, ear)
+        set_to(ear, "model", "v2")
+        ear.wait_for(runs("v2"))
+        wait_until(
+            lambda: '"tried"' in (gate.copies / "porch.json").read_text(), "a note", PATIENCE_S
+        )
+        daemon.stop(signal.SIGKILL)
+    assert runs("v2")(ear.messages)
+    with gate.running() as daemon:
+        ear.wait_for(runs("v1"))
+        ear.wait_for(reasons("model_returned:porch"))
+        end_of(daemon)
+
+
+def test_a_reload_does_not_end_a_trial_and_a_wide_band_does(gate: Gate, ear: Subscriber) -> None:
+    model(gate.folder / "v2.tflite", BLUNT)
+    with gate.running() as daemon:
+        proved(gate, ear)
+        set_to(ear, "model", "v2")
+        ear.wait_for(runs("v2"))
+        gate.watches["yard"] = gate.watch(model="camera_health_v1")
+        gate.reload(daemon)
+        ear.wait_for(reasons("model_returned:porch"))
+        gate.put(keys="ambiguity_band = 1")
+        gate.reload(daemon)
+        set_to(ear, "model", "v2")
+        ear.wait_for(runs("v2"))
+        gate.keeps("v2")
+        assert reasons()(ear.messages)
+        end_of(daemon)
+
+
+def test_two_watches_of_one_file_decide_for_themselves(gate: Gate, ear: Subscriber) -> None:
+    gate.watches["yard"] = gate.watch('labels = ["dark"]\nambiguity_band = 1', model="v1")
+    with gate.running() as daemon:
+        proved(gate, ear)
+        ear.wait_for(last("yard/state", is_dark))
+        model(gate.folder / "v1.tflite", BLUNT)
+        gate.reload(daemon)
+        ear.wait_for(reasons("model_returned:porch"))
+        ear.wait_for(last("porch/state", is_dark))
+        seen = ear.wait_for(last("info", lambda info: len(info["models"]) == 2))
+        files = [each["sha256"] for each in of(seen, "info")[-1]["models"]]
+        assert len(set(files)) == 2
+        ear.wait_for(last("yard/state", lambda state: state["label"] == "none"))
+        end_of(daemon)
+
+
+def test_without_a_disk_the_model_in_memory_comes_back(gate: Gate, ear: Subscriber) -> None:
+    model(gate.folder / "v2.tflite", BLUNT)
+    gate.copies.parent.mkdir(parents=True)
+    gate.copies.write_text("where a folder should be")
+    with gate.running() as daemon:
+        ear.wait_for(lambda found: classified(found) > 400)
+        (gate.folder / "v1.tflite").unlink()
+        set_to(ear, "model", "v2")
+        ear.wait_for(runs("v2"))
+        ear.wait_for(runs("v1"))
+        ear.wait_for(reasons("model_returned:porch"))
+        assert "no copy of the last good model can be kept" in end_of(daemon)
+
+
+def test_a_copy_goes_with_its_watch(gate: Gate, ear: Subscriber) -> None:
+    with gate.running() as daemon:
+        proved(gate, ear)
+        gate.watches = {"yard": gate.watch('labels = ["dark"]', model="v2")}
+        gate.reload(daemon)
+        wait_until(lambda: not (gate.copies / "porch.json").exists(), "no copy")
+        wait_until((gate.copies / "yard.json").exists, "a copy of the other")
+        assert len(list(gate.copies.glob("*.tflite"))) == 1
+        end_of(daemon)
+
+
+def test_a_file_that_is_gone_through_proves_nothing(tmp_path: Path) -> None:
+    gate = Gate(tmp_path)
+    gate.cameras = {"porch": 'source = "dir:porch/?loop=true"'}
+    gate.write()
+    with Running("run", "-c", gate.file, "--frames", 400, home=tmp_path) as daemon:
+        assert daemon.end()[0] == 0
+    assert not gate.copies.exists()
