@@ -47,6 +47,10 @@ class Image(Protocol):
         """
         ...
 
+    def copy(self) -> Image:
+        """The same image, for who keeps it beyond the frame: a device may take its memory back."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:

@@ -82,6 +82,10 @@ class ArrayImage:
             return part
         return resized(part, width, height)
 
+    def copy(self) -> ArrayImage:
+        """The same image in memory of its own."""
+        return ArrayImage(self.pixels.copy())
+
 
 class Turned:
     """Another image rotated clockwise by 0, 90, 180 or 270 degrees and then flipped.
@@ -114,6 +118,11 @@ class Turned:
         if self._vflip:
             seen = seen[::-1]
         return np.ascontiguousarray(seen)
+
+    def copy(self) -> Turned:
+        """The same image in memory of its own."""
+        degrees, image = 90 * self._quarters, self._image.copy()
+        return Turned(image, degrees, hflip=self._hflip, vflip=self._vflip)
 
     def _origin(self, box: Box) -> Box:
         """The box in the image before it was turned."""
@@ -151,6 +160,10 @@ class SampledAhead:
         """The box at width x height."""
         seen = self._seen.get((box, width, height))
         return self._image.sample(box, width, height) if seen is None else seen
+
+    def copy(self) -> Image:
+        """The same image in memory of its own, with nothing sampled yet."""
+        return self._image.copy()
 
 
 def resized(pixels: Pixels, width: int, height: int) -> Pixels:
