@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgecls.assembled import AssembledWatch
-from edgecls.decision.decider import farewell
+from edgecls.decision.farewell import farewell
 from edgecls.delivery.kept import KEPT, MODEL, Left, read
 from edgecls.delivery.outbox import Outbox
 from edgecls.domain import EndReason, Moment, Outcome
