@@ -15,3 +15,6 @@ class FlatImage:
 
     def sample(self, box: Box, width: int, height: int) -> Pixels:
         return np.full((height, width, 3), self.level, np.uint8)
+
+    def copy(self) -> FlatImage:
+        return self

@@ -119,6 +119,9 @@ def test_a_turned_image_is_the_image_turned(rotate: int, hflip: bool, vflip: boo
     assert (turned.sample(box, 40, 30) == whole[11:41, 5:45]).all()
     scaled = turned.sample(box, 13, 17).astype(int) - resized(whole[11:41, 5:45], 13, 17)
     assert np.abs(scaled).max() <= 1
+    seen, copy = turned.sample(box, 40, 30).copy(), turned.copy()
+    pixels[:] = 0  # the frame has gone
+    assert (copy.sample(box, 40, 30) == seen).all()
 
 
 @pytest.mark.parametrize("resize", ["crop", "fit", "stretch"])

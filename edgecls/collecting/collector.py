@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgecls.collecting.album import Encode
-from edgecls.collecting.picture import Picture
+from edgecls.collecting.picture import Taken
 from edgecls.collecting.session import Session
 from edgecls.collecting.stock import COUNT_S, Full, Stock
 
 log = logging.getLogger(__name__)
 
-_UNTAKEN = 4  # pictures that may wait for a disk which hangs, each of some 3 MB
+_UNTAKEN = 4  # pictures that may wait for a disk which hangs, each of some MB
 _PAUSE_S = 1.0  # between two ambiguous ones of a watch
 _RENEWAL_PAUSE_S = 60.0  # once they take the place of others: so they span hours, and spare a card
 _TELL_S = 60.0
@@ -26,7 +26,7 @@ _TELL_S = 60.0
 @dataclass(frozen=True, slots=True)
 class _Job:
     watch: str
-    picture: Picture
+    taken: Taken
     session: Session | None  # None: it is ambiguous
     last: bool
 
@@ -96,20 +96,24 @@ class Collector:
         """At least so long between two ambiguous pictures."""
         return _RENEWAL_PAUSE_S if self._renewing.get(watch) else _PAUSE_S
 
-    def take(self, watch: str, picture: Picture, session: Session | None) -> None:
-        """Keep a picture, soon, unless those before it still wait. For the thread of the loop."""
-        last = False
+    def take(self, watch: str, taken: Taken, session: Session | None) -> None:
+        """Keep a picture, soon, unless those before it still wait: what was asked for is then taken
+        later. For the thread of the loop."""
         if session is not None:
             session.taken += 1
-            if last := session.left <= 0:
-                self._sessions.pop(watch, None)
+        last = session is not None and session.left <= 0
         try:
-            self._jobs.put_nowait(_Job(watch, picture, session, last))
+            self._jobs.put_nowait(_Job(watch, taken, session, last))
         except queue.Full:
+            if session is not None:
+                session.taken -= 1
             self._lost += 1
             if time.monotonic() - self._told_s >= _TELL_S:
                 self._told_s = time.monotonic()
                 log.warning("pictures are lost: the disk does not take them as fast as they come")
+        else:
+            if last and self._sessions.get(watch) is session:
+                del self._sessions[watch]
 
     def finish(self) -> None:
         """Have `run` write what waits, and return."""
@@ -140,25 +144,34 @@ class Collector:
         session, bound = job.session, self._max_bytes
         label = None if session is None else session.label
         try:
-            path = self._stock.keep(job.watch, label, job.picture, bound)
+            path = self._stock.keep(job.watch, label, job.taken(), bound)
         except Full:
-            self._lost += 1
+            self._lose(session)
             self._look_at_stock(bound)  # before anybody can ask again
             if session is not None and self._sessions.get(job.watch) is session:
                 log.warning("no room for more pictures: max_mb in [collect] is reached")
                 self.end(job.watch)
         except (OSError, ValueError, RuntimeError) as error:  # the last two are the codec's
-            self._lost += 1
+            self._lose(session)
             self._fail(error)
         else:
             self._count_in(session, kept=path is not None)
         self._look_at_stock(bound)
         self._renewing[job.watch] = self._stock.renews(job.watch, bound)
         if session is not None and job.last:
-            log.info(
-                "watch %s: %d pictures of %s taken: %d kept, %d were nearly the same as one before",
-                job.watch, session.taken, session.label, session.kept, session.alike,
-            )  # fmt: skip
+            self._tell_done(session)
+
+    def _tell_done(self, session: Session) -> None:
+        lost = f", {session.lost} lost" if session.lost else ""
+        log.info(
+            "watch %s: %d pictures of %s taken: %d kept, %d were nearly the same as one before%s",
+            session.watch, session.taken, session.label, session.kept, session.alike, lost,
+        )  # fmt: skip
+
+    def _lose(self, session: Session | None) -> None:
+        self._lost += 1
+        if session is not None:
+            session.lost += 1
 
     def _look_at_stock(self, bound: int) -> None:
         """What other threads are told of it."""

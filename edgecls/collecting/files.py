@@ -26,11 +26,15 @@ def free_name(folder: Path, ts: float) -> Path:
     """The file of a picture of that moment: `20261121-161500.123.jpg`, in UTC."""
     moment = datetime.fromtimestamp(ts, UTC)
     while True:
-        stamp = f"{moment:%Y%m%d-%H%M%S}.{moment.microsecond // 1000:03}"
-        picture = folder / f"{stamp}{JPEG}"
+        picture = folder / f"{stamp(moment)}{JPEG}"
         if not picture.exists():
             return picture
         moment += timedelta(milliseconds=1)
+
+
+def stamp(moment: datetime) -> str:
+    """What the names of a moment's pictures begin with: in the order of time."""
+    return f"{moment:%Y%m%d-%H%M%S}.{moment.microsecond // 1000:03}"
 
 
 def write(picture: Path, jpeg: bytes, seen: bytes, *, mode: int, durable: bool) -> None:

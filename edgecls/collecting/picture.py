@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from edgecls.domain import Frame, Image, Pixels
 from edgecls.pixels import View
 
 LONGER_SIDE = 1280  # pixels at most: more than any model looks at, some 150 kB as JPEG
+_LARGE = 2_100_000  # pixels, just above 1920x1080: copies of more take too much memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +22,22 @@ class Picture:
     seen: Pixels  # the exact pixels of the model's input
 
 
+Taken = Callable[[], Picture]
+"""Makes a picture that was taken: in any thread, however long after."""
+
+
+def taken_of(frame: Frame, view: View) -> Taken:
+    """For the frame loop: to copy 1280x720 as they came takes 0.1 ms, to make a picture of them 5
+    ms, and 14 ms where they are to be turned."""
+    image = frame.image
+    if image.width * image.height > _LARGE:
+        picture = picture_of(frame, view)
+        return lambda: picture
+    return partial(picture_of, replace(frame, image=image.copy()), view)
+
+
 def picture_of(frame: Frame, view: View) -> Picture:
-    """A copy of what a view looks at. In the frame loop: some milliseconds for a large region."""
+    """What a view looks at."""
     return Picture(frame.ts, whole_region(frame.image, view), view.see(frame.image).copy())
 
 

@@ -31,6 +31,7 @@ class Session:
     taken: int = 0
     kept: int = 0
     alike: int = 0
+    lost: int = 0
 
     @property
     def left(self) -> int:

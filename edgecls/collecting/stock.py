@@ -6,6 +6,7 @@ import errno
 import shutil
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -125,8 +126,11 @@ class Stock:
 
 
 def _sizes(folder: Path) -> dict[Path, int]:
-    """The bytes of each picture, oldest first."""
-    return {path: files.size_of(path) for path in files.pictures_in(folder)}
+    """The bytes of each picture, oldest first. One whose time is still to come is of a clock that
+    was wrong: it must not outlast all that are right."""
+    now = files.stamp(datetime.now(UTC))
+    paths = sorted(files.pictures_in(folder), key=lambda path: (path.name <= now, path.name))
+    return {path: files.size_of(path) for path in paths}
 
 
 def _folders(folder: Path) -> Iterator[Path]:

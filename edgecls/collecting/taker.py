@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgecls.collecting.collector import Collector
-from edgecls.collecting.picture import picture_of
+from edgecls.collecting.picture import taken_of
 from edgecls.collecting.session import Pace
 from edgecls.domain import Frame, Outcome, Verdict
 from edgecls.pixels import View
@@ -24,7 +24,7 @@ class Taker:
         """Copy what is to be kept, if anything is."""
         session = self._collector.due(self._watch, frame.moment.decision_s)
         if session is not None or self._wants(frame, outcome):
-            self._collector.take(self._watch, picture_of(frame, self._view), session)
+            self._collector.take(self._watch, taken_of(frame, self._view), session)
 
     def _wants(self, frame: Frame, outcome: Outcome) -> bool:
         judged = outcome.classification

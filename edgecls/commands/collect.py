@@ -101,9 +101,13 @@ def _config(options: argparse.Namespace) -> Config:
     """The configuration with that watch, which tells and keeps nothing by itself."""
     config = only_watch(load(options.config), options.watch)
     ((name, watch),), (camera,) = config.watches.items(), config.cameras.values()
-    if options.label is not None and not is_live(camera):
-        watch = replace(watch, max_fps=1 / _every_s(options))
-    watch = replace(watch, collect=True, snapshot=False, shadow=None)
+    if options.labels is not None and not is_live(camera):
+        raise UsageError(
+            f"{camera.source} goes by as fast as it can, too fast for keys: append realtime=true "
+            "to the source, or name one --label"
+        )
+    max_fps = 0.0 if is_live(camera) else 1 / _every_s(options)
+    watch = replace(watch, max_fps=max_fps, collect=True, snapshot=False, shadow=None)
     return replace(config, watches={name: watch})
 
 

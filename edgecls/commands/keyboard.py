@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import select
+import signal
 import sys
 import termios
 import tty
@@ -27,7 +28,9 @@ class Keyboard:
 
     def __enter__(self) -> Keyboard:
         self._before = termios.tcgetattr(self._descriptor)
-        tty.setcbreak(self._descriptor)  # what was typed before is dropped
+        self._begin()
+        # After Ctrl-Z, a shell leaves the terminal to us as it had it itself.
+        self._at_going_on = signal.signal(signal.SIGCONT, self._begin)
         return self
 
     def __exit__(
@@ -36,6 +39,7 @@ class Keyboard:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
+        signal.signal(signal.SIGCONT, self._at_going_on)
         self.restore()
 
     def restore(self) -> None:
@@ -59,6 +63,9 @@ class Keyboard:
         if not keys:
             return END
         return _NO_KEY.sub(b"", keys).decode(errors="ignore").lower()
+
+    def _begin(self, *_: object) -> None:
+        tty.setcbreak(self._descriptor)  # what was typed before is dropped
 
 
 def keys_of(labels: Sequence[str]) -> Mapping[str, str]:

@@ -30,8 +30,9 @@ class Video:
         self.stream: VideoStream = container.streams.video[0]
         # Frame threads would hold back a frame each; with slice threads H.264 marks no damage.
         self.stream.thread_type = "NONE"
-        self.pictures = self.stream.codec_context.name in _PICTURE_CODECS
-        if self.stream.codec_context.name == "mjpeg":
+        codec = self.stream.codec_context.name
+        self.pictures, self.raw = codec in _PICTURE_CODECS, codec == "rawvideo"
+        if codec == "mjpeg":
             # Else what a cut-off picture lacks is made up in grey, and no error is told of.
             self.stream.codec_context.options = {"err_detect": "explode"}
         self.broken = 0

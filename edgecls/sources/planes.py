@@ -15,8 +15,9 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -56,6 +57,11 @@ class PlanesImage:
             return resized(whole, width, height)
         return self._scaled(box, width, height)
 
+    def copy(self) -> PlanesImage:
+        """The same image in memory of its own, in the format it has."""
+        copier = _copier(self._frame.format.name, self.width, self.height)
+        return PlanesImage(copier.through(self._frame))
+
     def _scaled(self, box: Box, width: int, height: int) -> Pixels:
         frame = self._frame
         key = _Key(
@@ -86,47 +92,61 @@ class _Key(NamedTuple):
     height: int
 
 
-class _Scaler:
+class _Filters:
     """A filter graph; the order of the attributes keeps it alive as long as its ends."""
 
-    def __init__(self, key: _Key) -> None:
+    def __init__(
+        self, frame_format: str, width: int, height: int, steps: Iterable[tuple[str, str | None]]
+    ) -> None:
         from av.filter import Graph
 
         graph: Graph = Graph()
         if hasattr(graph, "threads"):  # PyAV 14 and newer; a thread costs more than it saves here
             graph.threads = 1
         self.entry: FilterContext = graph.add_buffer(
-            width=key.frame_width,
-            height=key.frame_height,
-            format=key.format,  # type: ignore[arg-type]  # names are as good
+            width=width,
+            height=height,
+            format=frame_format,  # type: ignore[arg-type]  # names are as good
             time_base=Fraction(1, 1000),
         )
         self.exit: FilterContext = graph.add("buffersink")
         graph.link_nodes(
             self.entry,
-            *(graph.add(name, options) for name, options in _steps(key)),
+            *(graph.add(name, options) for name, options in steps),
             self.exit,
         )
         graph.configure()
         self.graph = graph
+        self._lock = threading.Lock()
 
-    def scale(self, frame: VideoFrame) -> VideoFrame:
-        self.entry.push(frame)
-        scaled: VideoFrame = self.exit.pull()  # type: ignore[assignment]
-        return scaled
+    def through(self, frame: VideoFrame) -> VideoFrame:
+        """What becomes of a frame. For any thread."""
+        with self._lock:
+            self.entry.push(frame)
+            filtered: VideoFrame = self.exit.pull()  # type: ignore[assignment]
+            return filtered
 
 
-_lock = threading.Lock()
-_scalers: OrderedDict[_Key, _Scaler] = OrderedDict()
+_lock = threading.Lock()  # of the scalers, not of their work: a large one must not hold up others
+_scalers: OrderedDict[_Key, _Filters] = OrderedDict()
 
 
 def _scaled(key: _Key, frame: VideoFrame) -> VideoFrame:
     with _lock:
-        scaler = _scalers.pop(key, None) or _Scaler(key)
+        scaler = _scalers.pop(key, None) or _scaler(key)
         _scalers[key] = scaler
         if len(_scalers) > _GRAPHS:
             _scalers.popitem(last=False)
-        return scaler.scale(frame)
+    return scaler.through(frame)
+
+
+def _scaler(key: _Key) -> _Filters:
+    return _Filters(key.format, key.frame_width, key.frame_height, _steps(key))
+
+
+@lru_cache(maxsize=8)
+def _copier(frame_format: str, width: int, height: int) -> _Filters:
+    return _Filters(frame_format, width, height, [("copy", None)])
 
 
 def _steps(key: _Key) -> Iterator[tuple[str, str]]:

@@ -43,6 +43,8 @@ class LiveStream:
                 self._video = open_network(address, wanted)
         except (FFmpegError, OSError) as error:
             raise self._lost(error) from error
+        # FFmpeg lends the device's own memory, and takes it away when the device is closed.
+        self._lent = isinstance(address, V4l2) and self._video.raw
         # What came over HTTP and has an end is played at its own speed.
         http = isinstance(address, Network) and address.scheme.startswith("http")
         self._is_file = http and self._video.container.duration is not None
@@ -68,7 +70,8 @@ class LiveStream:
                 captured_ns = time.monotonic_ns() if self._over_network else _captured_ns(packet)
                 for frame in self._frames(packet, thinner, captured_ns / 1e9):
                     if not self._is_file:
-                        yield Shot(PlanesImage(frame), captured_ns)
+                        image = PlanesImage(frame)
+                        yield Shot(image.copy() if self._lent else image, captured_ns)
                     elif pacer.wait(frame.time or 0.0):
                         if thinner.due(time.monotonic()):
                             yield Shot(PlanesImage(frame))

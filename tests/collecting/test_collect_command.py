@@ -288,6 +288,29 @@ def test_space_takes_another_one_of_the_same_label(camera: CameraServer, tmp_pat
         assert terminal.end() == 0
 
 
+def test_keys_are_single_keys_again_after_a_stop(camera: CameraServer, tmp_path: Path) -> None:
+    with on_a_terminal(camera, tmp_path) as terminal:
+        terminal.shows("open 0")
+        terminal.process.send_signal(signal.SIGSTOP)
+        termios.tcsetattr(terminal.theirs, termios.TCSANOW, terminal.before)  # as a shell does
+        terminal.process.send_signal(signal.SIGCONT)
+        wait_until(lambda: not terminal.modes[3] & termios.ICANON, "the terminal is ours")
+        terminal.press("o")
+        terminal.shows("open 1")
+        terminal.press(QUIT)
+        assert terminal.end() == 0
+        assert terminal.modes == terminal.before
+
+
+def test_a_film_that_goes_by_too_fast_for_keys_is_said(
+    camera: CameraServer, tmp_path: Path
+) -> None:
+    camera.url = frames(tmp_path / "in", photo_like(160, 120))
+    with on_a_terminal(camera, tmp_path) as terminal:
+        assert terminal.end() == 2
+        assert b"too fast for keys: append realtime=true to the source" in terminal.said
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_it_in_good_order(
     camera: CameraServer, tmp_path: Path, number: signal.Signals
@@ -332,6 +355,15 @@ def test_by_the_clock_a_terminal_shows_how_far_it_is(camera: CameraServer, tmp_p
         assert terminal.end() == 0
         assert terminal.modes == terminal.before
     assert len(jpegs(tmp_path / "x/open")) == 1
+
+
+def test_a_watch_that_looks_seldom_does_not_set_the_pace(
+    camera: CameraServer, tmp_path: Path
+) -> None:
+    config = write(tmp_path, camera.url, "max_fps = 0.01")
+    done = edgecls("collect", "-c", config, "-o", tmp_path / "x", "--label", "open",
+                   "--every", "0.1", "--count", "5", home=tmp_path)  # fmt: skip
+    assert "kept 1, 4 were nearly the same as one before" in done.stderr
 
 
 def test_ten_labels_are_more_than_there_are_keys_for(camera: CameraServer, tmp_path: Path) -> None:

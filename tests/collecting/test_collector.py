@@ -7,17 +7,19 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from edgecls.collecting import collector as module
 from edgecls.collecting.collector import Collector
-from edgecls.collecting.picture import Picture
+from edgecls.collecting.picture import Picture, taken_of
 from edgecls.collecting.session import Pace, Session
 from edgecls.collecting.taker import Taker
 from edgecls.domain import (
     NO_STATE,
+    Box,
     Category,
     Classification,
     Frame,
@@ -25,6 +27,7 @@ from edgecls.domain import (
     Pixels,
     Reason,
 )
+from edgecls.pictures import read_picture
 from edgecls.pixels import ArrayImage, View
 from tests.brokers import wait_until
 from tests.collecting.pictures import JPEG, NOON, names, picture, scene
@@ -65,6 +68,10 @@ def look(
 ) -> None:
     for number in range(frames):
         taker.look(frame(number, begin_s + number / fps), outcome(reason))
+
+
+def take(collector: Collector, taken: Picture, session: Session | None) -> None:
+    collector.take("gate", lambda: taken, session)
 
 
 def made(folder: Path, max_mb: int = 100) -> Collector:
@@ -130,7 +137,7 @@ def test_a_ring_that_is_full_is_renewed_once_a_minute(tmp_path: Path) -> None:
         assert collector.pause_s("gate") == 1
         for number in range(8):
             taken = scene(number, 640, 480)
-            collector.take("gate", taken if number % 2 else _large(noise, number), None)
+            take(collector, taken if number % 2 else _large(noise, number), None)
             wait_until(collector._jobs.empty, "what waits is written")
     assert collector.pause_s("gate") == 60
     assert collector.pause_s("yard") == 1
@@ -152,6 +159,48 @@ def test_one_request_at_a_time_is_done_and_an_end_ends_it(tmp_path: Path) -> Non
     assert collector.ask(session()) is None
 
 
+def test_a_request_that_was_ended_meanwhile_does_not_take_the_next_one_along(
+    tmp_path: Path,
+) -> None:
+    collector, first, second = made(tmp_path), session(count=1), session(count=1)
+    assert collector.ask(first) is None
+    assert collector.due("gate", 5.0) is first
+    collector.end("gate")
+    assert collector.ask(second) is None
+    take(collector, scene(1), first)
+    assert collector.due("gate", 6.0) is second
+
+
+def test_as_many_are_taken_as_were_asked_for_however_long_the_disk_hangs(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    collector, asked = made(tmp_path), session(count=6)  # nobody writes
+    taker = Taker("gate", VIEW, collector, ambiguous=False)
+    collector.ask(asked)
+    look(taker, 200, 10, None)
+    assert asked.taken == module._UNTAKEN < 6
+    with running(collector):
+        wait_until(collector._jobs.empty, "what waits is written")
+        look(taker, 100, 10, None, begin_s=50)
+    assert len(names(tmp_path / "collected-board/gate/open")) == 2 * 6
+    assert caplog.messages[-1] == (
+        "watch gate: 6 pictures of open taken: 6 kept, 0 were nearly the same as one before"
+    )
+
+
+def test_what_a_disk_has_not_taken_of_a_request_is_told_with_its_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    (tmp_path / "collected-board").write_text("in the way")
+    collector = made(tmp_path)
+    with running(collector):
+        collector.ask(session(count=3))
+        look(Taker("gate", VIEW, collector, ambiguous=False), 60, 10, None)
+    assert caplog.messages[-1].endswith("before, 3 lost")
+
+
 def test_a_reload_ends_what_was_asked_for(tmp_path: Path) -> None:
     collector = made(tmp_path)
     collector.ask(session())
@@ -169,7 +218,7 @@ def test_a_request_is_refused_as_long_as_pictures_fill_the_bound(
         asked = session(count=100)
         assert collector.ask(asked) is None
         for number in range(6):
-            collector.take("gate", _large(noise, number), asked)
+            take(collector, _large(noise, number), asked)
             wait_until(collector._jobs.empty, "what waits is written")
         full = "which is what max_mb in [collect] allows: take some away first"
         wait_until(lambda: full in (collector.ask(session()) or ""), "it is refused")
@@ -192,10 +241,10 @@ def test_a_disk_that_hangs_costs_pictures_and_one_line(
 
     collector = Collector(tmp_path, "board", 100, hanging)
     with running(collector):
-        collector.take("gate", scene(0), None)
+        take(collector, scene(0), None)
         assert inside.wait(20)
         for seed in range(1, 40):
-            collector.take("gate", scene(seed, 64, 48), None)  # none of these waits
+            take(collector, scene(seed, 64, 48), None)  # none of these waits
         released.set()
     assert caplog.messages == [
         "pictures are lost: the disk does not take them as fast as they come"
@@ -212,20 +261,53 @@ def test_a_disk_that_fails_costs_pictures_and_two_lines(
     (tmp_path / "ambiguous-board").write_text("in the way")
     with running(made(tmp_path)) as collector:
         for seed in range(3):
-            collector.take("gate", scene(seed), None)
+            take(collector, scene(seed), None)
         wait_until(lambda: (collector.figures() or {}).get("lost") == 3, "all have failed")
         (tmp_path / "ambiguous-board").unlink()
-        collector.take("gate", scene(9), None)
+        take(collector, scene(9), None)
     assert [message.split(":")[0] for message in caplog.messages] == [
         "pictures are not kept", "pictures are kept again",
     ]  # fmt: skip
     assert len(names(tmp_path / "ambiguous-board/gate")) == 2
 
 
+class Photo(ArrayImage):
+    """Tells which threads sampled it."""
+
+    sampled: ClassVar[list[str]] = []
+
+    def sample(self, box: Box, width: int, height: int) -> Pixels:
+        self.sampled.append(threading.current_thread().name)
+        return super().sample(box, width, height)
+
+    def copy(self) -> Photo:
+        return Photo(self.pixels.copy())
+
+
+def test_pictures_are_scaled_by_the_collector_from_pixels_that_stay(tmp_path: Path) -> None:
+    photo, Photo.sampled[:] = Photo(photo_like()), []
+    with running(made(tmp_path)) as collector:
+        taker = Taker("gate", VIEW, collector, ambiguous=True)
+        taker.look(Frame("hall", 0, photo, 0, 0, NOON), outcome(Reason.LOW_SCORE))
+        photo.pixels[:] = 0  # the camera has its memory back
+    assert set(Photo.sampled) == {"collector"}
+    (path,) = (tmp_path / "ambiguous-board/gate").glob("*.jpg")
+    assert np.abs(read_picture(path).astype(int) - photo_like()).mean() < 5
+
+
+def test_a_photo_of_many_megapixels_does_not_wait_in_its_full_size() -> None:
+    photo, Photo.sampled[:] = Photo(np.zeros((1300, 1700, 3), np.uint8)), []
+    taken = taken_of(Frame("hall", 0, photo, 0, 0, NOON), VIEW)
+    assert Photo.sampled
+    Photo.sampled[:] = []
+    assert taken().region.shape == (979, 1280, 3)
+    assert not Photo.sampled
+
+
 def test_what_waits_at_the_end_is_written(tmp_path: Path) -> None:
     collector = made(tmp_path)
     for seed in range(module._UNTAKEN):
-        collector.take("gate", scene(seed), None)
+        take(collector, scene(seed), None)
     with running(collector):
         collector.finish()
     assert len(names(tmp_path / "ambiguous-board/gate")) == 2 * module._UNTAKEN

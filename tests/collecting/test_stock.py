@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,20 @@ def test_thousands_of_ambiguous_pictures_stay_within_the_bound_and_the_newest_st
     assert 20 < len(there) < 500
     assert 0.95 * bound < size_of(tmp_path) <= bound
     assert kept.renews("gate", bound)
+
+
+def test_pictures_of_a_clock_that_was_wrong_go_first(tmp_path: Path) -> None:
+    folder, year_2100 = tmp_path / "ambiguous-board/gate", 4102444800
+    kept = stock(tmp_path)
+    for seed in range(6):
+        kept.keep("gate", None, replace(scene(seed), ts=year_2100 + seed), ROOMY)
+    bound = size_of(tmp_path)
+    kept = stock(tmp_path)  # from another life
+    for seed in range(10, 15):
+        kept.keep("gate", None, scene(seed), bound)
+        kept.count()
+    there = [name for name in names(folder) if name.endswith(".jpg")]
+    assert len([name for name in there if name.startswith("2025")]) == 5
 
 
 def test_of_one_watch_a_thousand_ambiguous_pictures_are_kept(

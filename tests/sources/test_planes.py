@@ -73,3 +73,17 @@ def test_only_so_many_scalers_are_kept() -> None:
     for width in range(20, 80):
         image.sample(Box(0, 0, 64, 48), width, 20)
     assert len(planes._scalers) <= 32
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "nv12", "yuyv422", "gbrp", "gray"])
+def test_a_copy_is_the_same_image_and_stays_when_the_memory_is_used_again(
+    pixel_format: str,
+) -> None:
+    video = frame(pixel_format)
+    video.colorspace, video.color_range = 9, 2
+    image, box = PlanesImage(video), Box(101, 3, 461, 331)
+    before, copy = image.sample(box, 224, 224), image.copy()
+    for plane in video.planes:
+        np.frombuffer(memoryview(plane), np.uint8)[:] = 0
+    assert not np.array_equal(image.sample(box, 224, 224), before)
+    assert np.array_equal(copy.sample(box, 224, 224), before)
