@@ -13,7 +13,7 @@ from edgecls.pixels import View
 from edgecls.settings import WatchSettings
 from edgecls.shadow import Shadow
 from edgecls.snapshots import Snapshots
-from edgecls.trial import Standing
+from edgecls.trial import Lenient, Standing
 from edgecls.turns import Turns, WatchTurn
 from edgecls.vision.engine import Engine
 
@@ -52,6 +52,13 @@ class AssembledWatch:
     def shadow_failure(self) -> str | None:
         """Why no shadow looks along, though one is wanted."""
         return self.shadowless if self.shadow is None else self.shadow.failure
+
+    @property
+    def wants_shadow(self) -> bool:
+        """One is wanted, and nobody has tried to load it yet."""
+        wanted = self.settings.shadow
+        untried = self.shadow is None and self.shadowless is None
+        return untried and wanted is not None and wanted != self.model
 
     def runs_same_model(self, other: AssembledWatch) -> bool:
         """By its name, and by the file that the name stands for."""
@@ -94,7 +101,10 @@ class AssembledWatch:
     def for_pipeline(self) -> pipeline.Watch:
         """What the loop needs of it."""
         inside = f"an invoke of {self.model}"
+        eye = self.eye
+        if self.standing is not None:
+            eye = Lenient(eye, self.standing, len(self.engine.labels))
         ours = [each for each in (self.standing, self.shadow) if each is not None]
         return pipeline.Watch(
-            self.eye, self.decider, self.snapshots, inside, onlookers=[*self.onlookers, *ours]
+            eye, self.decider, self.snapshots, inside, onlookers=[*self.onlookers, *ours]
         )

@@ -12,7 +12,7 @@ from edgecls.collecting.collector import Collector
 from edgecls.collecting.taker import Taker
 from edgecls.decision.decider import Decider
 from edgecls.engines import Engines
-from edgecls.errors import ConfigError, DelegateError, ModelError
+from edgecls.errors import ConfigError, DelegateError, EdgeclsError, ModelError
 from edgecls.lastgood import LastGood
 from edgecls.picked import Picked
 from edgecls.pixels import View
@@ -41,13 +41,16 @@ class Assembler:
         *,
         last_good: LastGood | None = None,
         may_return: Collection[str] = (),
+        shadows_later: bool = False,
     ) -> None:
         """With `scores`, those of live cameras are kept for a replay; with a `collector`, pictures
         for teaching, where they are asked for; with `last_good`, models can prove themselves. The
-        watches that `may_return` run their last good model where theirs cannot be loaded."""
+        watches that `may_return` run their last good model where theirs cannot be loaded. With
+        `shadows_later`, those of live cameras are left to whoever need not hurry."""
         self._config, self._engines = config, engines
         self._scores, self._collector = scores, collector
         self._last_good, self._may_return = last_good, may_return
+        self._shadows_later = shadows_later
 
     def watch(self, name: str, settings: WatchSettings, *, anew: bool = False) -> AssembledWatch:
         """A watch by its settings; `anew`: also with a model that was refused before. Raises
@@ -57,15 +60,24 @@ class Assembler:
         except DelegateError:
             raise
         except ModelError as error:
-            watch = self._returned(name, settings, str(error)) if name in self._may_return else None
-            if watch is None:
+            if (watch := self._returned_for(name, settings, error)) is None:
                 raise
             return watch
-        if self._last_good is not None and not anew:
+        if self._last_good is not None and not anew and settings.ambiguity_band < 1:
             refusal = self._last_good.refusal(name, wanted.engine.model.sha256)
-            if refusal and (watch := self._returned(name, settings, refusal)) is not None:
+            if refusal and (watch := self.returned(name, settings, refusal)) is not None:
                 return watch
-        return self._around(name, settings, wanted)
+        try:
+            return self._around(name, settings, wanted)
+        except ConfigError as error:  # perhaps the file is another one, with other labels
+            if (watch := self._returned_for(name, settings, error)) is None:
+                raise
+            return watch
+
+    def _returned_for(
+        self, name: str, settings: WatchSettings, error: EdgeclsError
+    ) -> AssembledWatch | None:
+        return self.returned(name, settings, str(error)) if name in self._may_return else None
 
     def with_shadow(
         self, name: str, watch: AssembledWatch, settings: WatchSettings
@@ -75,7 +87,7 @@ class Assembler:
         ours = replace(watch.settings, shadow=settings.shadow)
         return replace(watch, settings=ours, shadow=shadow, shadowless=shadowless)
 
-    def _returned(self, name: str, settings: WatchSettings, why: str) -> AssembledWatch | None:
+    def returned(self, name: str, settings: WatchSettings, why: str) -> AssembledWatch | None:
         """The watch with its last good model; None where there is none that suits it."""
         if self._last_good is None or not self._is_live(settings):
             return None
@@ -113,7 +125,8 @@ class Assembler:
     ) -> tuple[Shadow | None, str | None]:
         """It has no say, in this as well: without it, the watch goes on."""
         shadow = settings.shadow
-        if shadow is None or shadow == model.model:
+        later = self._shadows_later and self._is_live(settings)
+        if later or shadow is None or shadow == model.model:
             return None, None
         try:
             engine = self._engines.on_cpu(self._config, shadow)
@@ -127,7 +140,9 @@ class Assembler:
             return None
         if model.returned is not None:
             return Standing(earlier=self._last_good.earlier(name))
-        return Standing(self._last_good.baseline(name, model.engine.model.sha256))
+        sha256, good = model.engine.model.sha256, self._last_good.of(name).good
+        other = good is not None and good.sha256 != sha256 and model.stands_in is None
+        return Standing(self._last_good.baseline(name, sha256), may_give_way=other)
 
     def _is_live(self, settings: WatchSettings) -> bool:
         """A file that is gone through as fast as it can be tells nothing of how a watch does."""

@@ -52,7 +52,8 @@ class Control:
         self._turns, self._threads = turns, threads
         self._scores, self._collector, self._last_good = scores, collector, last_good
         self._lock = threading.Lock()
-        self._models: dict[tuple[str, str], Setting] = {}  # to be loaded: the newest of each key
+        self._newest: dict[tuple[str, str], Setting] = {}  # of each key that needs a model
+        self._models: dict[tuple[str, str], Setting] = {}  # to be loaded
         self._loading = False
         self._memory: Memory | None = None
         self._publisher: Publisher | None = None
@@ -108,12 +109,16 @@ class Control:
             case "min_score":
                 self._turns.soon(partial(self._reconfigure, setting))
             case "model" | "shadow":
-                with self._lock:
-                    self._models[setting.watch, setting.key] = setting
-                    if self._loading:
-                        return
-                    self._loading = True
-                self._threads.start("model", self._load_models)
+                self._newest[setting.watch, setting.key] = setting
+                self._load(setting)
+
+    def _load(self, setting: Setting) -> None:
+        with self._lock:
+            self._models[setting.watch, setting.key] = setting
+            if self._loading:
+                return
+            self._loading = True
+        self._threads.start("model", self._load_models)
 
     def _enable(self, setting: Setting) -> None:
         watch, enabled = self._running.watches.get(setting.watch), bool(setting.value)
@@ -181,10 +186,10 @@ class Control:
         config: Config,
         watch: AssembledWatch,
     ) -> None:
-        if (setting.watch, setting.key) in self._models:
+        if self._newest.get((setting.watch, setting.key)) is not setting:
             return  # another one was asked for meanwhile
         if config is not self._running.config:  # or something else was set, or the file reloaded
-            self.apply(setting)
+            self._load(setting)
             return
         change(setting.watch, watch)
         self._engines.keep_only(self._running.engines)
@@ -207,10 +212,8 @@ class Control:
     def _change_shadow(self, name: str, watch: AssembledWatch) -> None:
         before = self._running.watches[name]
         settings = replace(before.settings, shadow=watch.settings.shadow)
-        shadow, shadowless = watch.shadow, watch.shadowless
-        self._running.put(
-            name, replace(before, settings=settings, shadow=shadow, shadowless=shadowless)
-        )
+        ours = replace(before, settings=settings, shadow=watch.shadow, shadowless=watch.shadowless)
+        self._running.put(name, ours)
 
     @staticmethod
     def _wanted(config: Config, setting: Setting) -> WatchSettings:

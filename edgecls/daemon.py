@@ -129,9 +129,11 @@ class Daemon:
                 pipeline.run(
                     self.turns, self.running.looks, publisher, self.stats, self.turns.progress
                 )
+                self._blame_no_model()
                 self.threads.raise_failure()
                 orderly = not self.restart_asked.is_set()
             except SourceLost:
+                self._blame_no_model()
                 self._end_unseen(publisher, resumed.unseen_s)
                 raise
             except DelegateFault as error:
@@ -182,7 +184,7 @@ class Daemon:
         config = in_file if self.outbox is None else as_set(in_file, self.outbox)
         assembler = Assembler(
             config, self.engines, self.scores, self.collector,
-            last_good=self.last_good, may_return=config.watches,
+            last_good=self.last_good, may_return=config.watches, shadows_later=True,
         )  # fmt: skip
         return Present(in_file, *assembled(config, in_file, assembler))
 
@@ -195,7 +197,10 @@ class Daemon:
         self, marks: Sequence[Progress], messenger: Messenger, at_the_end: Callable[[], None]
     ) -> None:
         def last_words() -> None:
-            self.engines.note_stuck()
+            self.engines.note_stuck(self.running.engines)
+            if self.last_good is not None and self.progress.call is None:
+                self.last_good.ends_in_order()
+                self.last_good.save(self.running.watches)
             at_the_end()
 
         supervisor = Supervisor(
@@ -215,10 +220,17 @@ class Daemon:
         swap = Swap(self.running, self.engines, self.cameras, self.turns, messenger, publisher)
         oversight = Oversight(
             self.running, self.engines, self.turns, swap, self.last_good, self.scores,
-            self.collector,
+            self.collector, self.threads,
         )  # fmt: skip
-        self.threads.start("oversight", partial(oversight.run, self.finished))
+        oversight.begin()
+        self.threads.start("oversight", oversight.run)
         stack.callback(self.threads.join, "oversight", _HASTE_S)
+        stack.callback(oversight.finish)
+
+    def _blame_no_model(self) -> None:
+        """We are about to end, and not by a model that has yet to prove itself."""
+        if self.last_good is not None:
+            self.last_good.ends_in_order()
 
     def _start_reload(
         self, options: RunOptions, messenger: Messenger, publisher: Publisher, stack: ExitStack

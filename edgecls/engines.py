@@ -76,11 +76,11 @@ class Engines:
         if self._accelerator is not None:
             self._accelerator.look_after(finished, again)
 
-    def note_stuck(self) -> None:
-        """A call hangs and the process is about to be ended: was it an accelerator? For any
-        thread."""
+    def note_stuck(self, used: Iterable[Engine]) -> None:
+        """A call hangs and the process is about to be ended: was it an accelerator? What is `used`
+        may have been let go of: a model that came back. For any thread."""
         if self._accelerator is not None:
-            self._accelerator.note_stuck(self._loaded.copy().values())
+            self._accelerator.note_stuck({*self._loaded.copy().values(), *used})
 
     def note_fault(self, error: DelegateFault) -> None:
         """An accelerator failed in use, and the process is about to end. For any thread."""

@@ -16,6 +16,9 @@ from edgecls.settings import ModelSettings
 from edgecls.trial import Share
 from edgecls.vision.engine import Engine
 
+_MOST_FRAMES = 10**12
+_MOST_ENDED = 3  # processes in a row: the model is to blame
+
 
 @dataclass(frozen=True, slots=True)
 class Good:
@@ -49,15 +52,16 @@ class Refused:
 
     sha256: str
     why: str  # a sentence
-    baseline: Share  # of the good model, which it was compared with
+    baseline: Share | None  # of the good model, where it was compared with that
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A model that is on trial, and what it is compared with."""
+    """A model that has yet to prove itself, though another one is good."""
 
     sha256: str
-    baseline: Share
+    baseline: Share | None  # what it is compared with
+    ended: int = 0  # processes in a row that ran it, and came to no orderly end
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ def written(known: Known) -> bytes:
     if known.refused is not None:
         whole["refused"] = asdict(known.refused)
     if known.tried is not None:
-        whole["tried"] = {"sha256": known.tried.sha256, "baseline": list(known.tried.baseline)}
+        whole["tried"] = asdict(known.tried)
     return json.dumps(whole, ensure_ascii=False, indent=1).encode()
 
 
@@ -100,10 +104,30 @@ def understood(whole: Any) -> Known:
         case {"good": _}:
             raise ValueError("not understood")
     match whole:
-        case {"refused": {"sha256": str(sha256), "why": str(why),
-                          "baseline": [int(watched), int(ambiguous)]}}:  # fmt: skip
-            known = replace(known, refused=Refused(sha256, why, Share(watched, ambiguous)))
+        case {"refused": {"sha256": str(sha256), "why": str(why), "baseline": baseline}}:
+            known = replace(known, refused=Refused(sha256, why, _share(baseline)))
     match whole:
-        case {"tried": {"sha256": str(sha256), "baseline": [int(watched), int(ambiguous)]}}:
-            known = replace(known, tried=Tried(sha256, Share(watched, ambiguous)))
+        case {"tried": {"sha256": str(sha256), "baseline": baseline, **more}}:
+            ended = more.get("ended", 0)
+            if not isinstance(ended, int):
+                raise ValueError("not understood")
+            known = replace(known, tried=Tried(sha256, _share(baseline), ended))
     return known
+
+
+def _share(said: Any) -> Share | None:
+    match said:
+        case None:
+            return None
+        case [int(watched), int(ambiguous)] if 0 <= ambiguous <= watched <= _MOST_FRAMES:
+            return Share(watched, ambiguous)
+    raise ValueError("not understood")
+
+
+def blamed(known: Known) -> Known:
+    """A model that ended one process after another is not tried again by itself."""
+    tried = known.tried
+    if known.good is None or tried is None or tried.ended < _MOST_ENDED:
+        return known
+    why = f"{tried.ended} processes in a row ended while the new model was on trial"
+    return Known(known.good, Refused(tried.sha256, why, tried.baseline))

@@ -8,9 +8,13 @@ or the power dies, what it names is there, and whole.
 from __future__ import annotations
 
 import csv
+import errno
+import hashlib
 import io
 import json
 import logging
+import os
+import shutil
 import threading
 import time
 from collections.abc import Collection
@@ -19,7 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgecls.errors import ConfigError, ModelError
-from edgecls.good import Good, Known, Refused, Tried, understood, written
+from edgecls.good import Good, Known, Refused, Tried, blamed, understood, written
 from edgecls.settings import ModelSettings
 from edgecls.trial import Share
 from edgecls.vision.whole import write_whole
@@ -27,10 +31,11 @@ from edgecls.vision.whole import write_whole
 log = logging.getLogger(__name__)
 
 _RETRY_S = 60.0  # for a disk that is full, or cannot be written
+_PATIENCE_S = 1.0  # for whoever is saving
 
 
 class LastGood:
-    """Known in memory, for any thread; `save` is for one thread at a time, and never the loop's."""
+    """Known in memory, and on disk: for any thread, but `save`, which is never for the loop's."""
 
     def __init__(self, folder: Path | None) -> None:
         """Reads what is known. Without a `folder` nothing is, and nothing is kept on disk."""
@@ -41,6 +46,7 @@ class LastGood:
         self._kept: dict[str, tuple[str, ...]] = {}  # the copies that are named on disk
         self._swept = False
         self._retry_s = 0.0
+        self._saving = threading.Lock()
         self._failing = False
         if folder is not None:
             for file in _manifests(folder):
@@ -77,10 +83,29 @@ class LastGood:
     def proved(self, watch: str, good: Good) -> None:
         """A model has proved itself: whatever was before is settled."""
         self._put(watch, Known(good))
+        with self._lock:
+            self._unsaved.add(watch)  # its copy may have been damaged meanwhile
 
     def tries(self, watch: str, good: Good, tried: Tried | None) -> None:
         """A model takes the place of a good one, and is on trial."""
         self._put(watch, Known(good, None, tried))
+
+    def begins(self, watch: str, sha256: str) -> None:
+        """A process begins with this model: if it has not proved itself, it may be the end of it.
+        To be saved before the first frame."""
+        known = self.of(watch)
+        if known.good is None or known.good.sha256 == sha256:
+            return
+        tried = known.tried
+        if tried is None or tried.sha256 != sha256:
+            tried = Tried(sha256, None)
+        self._put(watch, replace(known, tried=replace(tried, ended=tried.ended + 1)))
+
+    def ends_in_order(self) -> None:
+        """The process ends, and no model is to blame."""
+        for watch, known in list(self._known.items()):
+            if known.tried is not None:
+                self._put(watch, replace(known, tried=replace(known.tried, ended=0)))
 
     def refuse(self, watch: str, refused: Refused) -> None:
         """A model did not pass."""
@@ -100,13 +125,20 @@ class LastGood:
         nothing_new = self._swept and not unsaved
         if self._folder is None or nothing_new or time.monotonic() < self._retry_s:
             return
+        if self._saving.acquire(timeout=_PATIENCE_S):
+            try:
+                self._bring_up_to_date(self._folder, unsaved)
+            finally:
+                self._saving.release()
+
+    def _bring_up_to_date(self, folder: Path, unsaved: Collection[str]) -> None:
         try:
             for name in unsaved:
-                self._write(self._folder, name)
-            self._sweep(self._folder)
+                self._write(folder, name)
+            self._sweep(folder)
         except OSError as error:
             self._retry_s = time.monotonic() + _RETRY_S
-            self._drop_halves(self._folder)
+            self._drop_halves(folder)
             if not self._failing:
                 log.warning("no copy of the last good model can be kept: %s", error)
             self._failing = True
@@ -132,7 +164,7 @@ class LastGood:
                 return
             if known.good is not None:
                 _write_copy(folder, known.good)
-            write_whole(_manifest(folder, watch), written(known))
+            _write_if_new(_manifest(folder, watch), written(known))
             self._kept[watch] = () if known.good is None else known.good.files
         except OSError:
             with self._lock:
@@ -163,7 +195,7 @@ class LastGood:
         except (OSError, ValueError, RecursionError, ConfigError) as error:
             log.warning("%s: cannot be read (%s): no last good model is known", file, error)
         else:
-            self._known[file.stem] = known
+            self._known[file.stem] = blamed(known)
             self._kept[file.stem] = () if known.good is None else known.good.files
 
 
@@ -184,12 +216,27 @@ def _manifest(folder: Path, watch: str) -> Path:
     return folder / f"{watch}.json"
 
 
+def _write_if_new(file: Path, content: bytes) -> None:
+    if not file.is_file() or file.read_bytes() != content:
+        write_whole(file, content)
+
+
 def _write_copy(folder: Path, good: Good) -> None:
     """The labels first: where the model is, all of it is."""
     copy, beside = (folder / name for name in good.files)
-    if good.engine is None or copy.is_file():
+    if good.engine is None or (beside.is_file() and _is_whole(copy, good)):
         return
     labels = io.StringIO()
     csv.writer(labels).writerows([["label"], *([label] for label in good.engine.labels)])
     write_whole(beside, labels.getvalue().encode())
-    write_whole(copy, good.engine.model.content)
+    content = good.engine.model.content
+    if shutil.disk_usage(folder).free < 2 * len(content):  # the events need some room
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    write_whole(copy, content)
+
+
+def _is_whole(copy: Path, good: Good) -> bool:
+    try:
+        return hashlib.sha256(copy.read_bytes()).hexdigest() == good.sha256
+    except OSError:
+        return False

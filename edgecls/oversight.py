@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from edgecls.assembled import AssembledWatch
 from edgecls.assembly import Assembler
 from edgecls.collecting.collector import Collector
 from edgecls.engines import Engines
-from edgecls.errors import EdgeclsError
 from edgecls.good import Refused
 from edgecls.lastgood import LastGood
 from edgecls.running import Running
 from edgecls.scores.recorder import Recorder
 from edgecls.settings import Config
 from edgecls.swap import Swap
+from edgecls.threads import Threads
 from edgecls.trial import LENGTH, Standing, is_worse
 from edgecls.turns import Turns
 
@@ -28,7 +28,8 @@ _LOOK_S = 0.5
 
 @dataclass(frozen=True)
 class Oversight:
-    """`run` is the body of the thread "oversight": it may wait for a disk."""
+    """`run` is the body of the thread "oversight": it may wait for a disk. Shadows are loaded in
+    one of its own, after the start: they have time."""
 
     running: Running
     engines: Engines
@@ -37,12 +38,26 @@ class Oversight:
     last_good: LastGood
     scores: Recorder | None
     collector: Collector | None
+    threads: Threads
+    _finished: threading.Event = field(default_factory=threading.Event)
+    _loading: threading.Event = field(default_factory=threading.Event)
 
-    def run(self, finished: threading.Event) -> None:
-        """Until we are at the end."""
-        while not finished.wait(_LOOK_S):
+    def begin(self) -> None:
+        """Before the first frame: note which models may take the process along."""
+        for name, watch in self.running.watches.items():
+            if watch.stands_in is None:
+                self.last_good.begins(name, watch.engine.model.sha256)
+        self.last_good.save(self.running.watches.keys())
+
+    def run(self) -> None:
+        """Until `finish`."""
+        while not self._finished.wait(_LOOK_S):
             self.look()
         self.last_good.save(self.running.watches.keys())
+
+    def finish(self) -> None:
+        """Save what there is, and no more."""
+        self._finished.set()
 
     def look(self) -> None:
         """Once."""
@@ -51,19 +66,27 @@ class Oversight:
             undisturbed = watch.returned is None and watch.stands_in is None
             if standing is not None and undisturbed and standing.over and not standing.settled:
                 self._settle(name, watch, standing)
+        wanted = any(watch.wants_shadow for watch in self.running.watches.values())
+        if wanted and not self._loading.is_set():
+            self._loading.set()
+            self.threads.start("shadow", self._load_shadows)
         self.running.tell()
         self.last_good.save(self.running.watches.keys())
 
     def _settle(self, name: str, watch: AssembledWatch, standing: Standing) -> None:
         before, now = standing.baseline, standing.share
-        if before is not None and is_worse(now, before, watch.settings.ambiguity_band):
+        if standing.failure is not None:
+            standing.settled = True
+            refused = Refused(watch.engine.model.sha256, standing.failure, before)
+            self._give_back(name, watch, refused)
+        elif before is not None and is_worse(now, before, watch.settings.ambiguity_band):
             standing.settled = True
             good = self.last_good.of(name).good
             than = "the model" if good is None else good.model
             why = f"{watch.model} found {now} ambiguous, {than} before it {before}"
             self._give_back(name, watch, Refused(watch.engine.model.sha256, why, before))
         elif standing.frames >= LENGTH:
-            standing.settled = True
+            standing.settled, standing.may_give_way = True, False
             if before is not None:
                 log.info(
                     "watch %s: %s has passed its trial (ambiguous: %s; before it: %s)",
@@ -78,19 +101,13 @@ class Oversight:
         wanted = config.watches.get(name)
         if wanted is None:
             return
-        try:
-            with self.engines.in_use:
-                assembler = Assembler(
-                    config, self.engines, self.scores, self.collector,
-                    last_good=self.last_good, may_return=(name,),
-                )  # fmt: skip
-                instead = assembler.watch(name, wanted)
-        except EdgeclsError as error:
-            log.warning("watch %s: %s", name, error)
-            instead = watch
-        if instead.returned is None:
+        with self.engines.in_use:
+            instead = self._assembler(config).returned(name, wanted, refused.why)
+        if instead is None:
             log.warning("watch %s: %s; there is no model to return to", name, refused.why)
             self.last_good.forgive(name)
+            assert watch.standing is not None
+            watch.standing.may_give_way = False
             return
         self.turns.soon(partial(self._take_back, name, watch, config, instead))
 
@@ -107,3 +124,26 @@ class Oversight:
             return
         self.swap.take_place(name, instead)
         self.swap.memory.announce()
+
+    def _load_shadows(self) -> None:
+        """Of the watches that still want one."""
+        now = self.running.now
+        for name, watch in now.watches.items():
+            if watch.wants_shadow and name in now.config.watches:
+                with self.engines.in_use:
+                    assembler = self._assembler(now.config, shadows_later=False)
+                    complete = assembler.with_shadow(name, watch, now.config.watches[name])
+                self.turns.soon(partial(self._join, name, watch, complete))
+        self.turns.soon(self._loading.clear)
+
+    def _join(self, name: str, before: AssembledWatch, complete: AssembledWatch) -> None:
+        """By the loop's thread. Where something was set meanwhile, another one is on its way."""
+        if self.running.watches.get(name) is before:
+            self.running.put(name, complete)
+            self.swap.memory.announce()
+
+    def _assembler(self, config: Config, *, shadows_later: bool = True) -> Assembler:
+        return Assembler(
+            config, self.engines, self.scores, self.collector,
+            last_good=self.last_good, shadows_later=shadows_later,
+        )  # fmt: skip

@@ -28,6 +28,12 @@ class Progress:
         """The thread has gone round once."""
         self._advanced_ns = time.monotonic_ns()
 
+    @property
+    def call(self) -> str | None:
+        """The call that is under way, in words."""
+        inside = self._inside
+        return None if inside is None else inside[0]
+
     @contextmanager
     def inside(self, call: str, patience_s: float = 0.0) -> Iterator[None]:
         """Mark that `call` (words for a person) is under way; every finished call is progress.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -25,6 +26,7 @@ class Running:
 
     def __init__(self, now: Present, health: Health) -> None:
         self.now, self._health = now, health
+        self._telling = threading.Lock()
         self.looks = {name: watch.for_pipeline() for name, watch in now.watches.items()}
         self._tell_fallbacks(())
         self.tell()
@@ -72,15 +74,18 @@ class Running:
 
     def tell(self, gone: Collection[str] = ()) -> None:
         """Have `health` say how the models of the watches do. For any thread."""
-        watches = self.watches
-        for name in {*gone, *watches}:
-            watch = watches.get(name)
-            returned = None if watch is None else watch.returned
-            failure = None if watch is None else watch.shadow_failure
-            refused = None if watch is None else watch.refused
-            self._health.fault(f"model_returned:{name}", returned is not None, returned or "")
-            self._health.warning(f"shadow_failed:{name}", failure is not None, failure or "")
-            self._health.warning(f"model_refused:{name}", refused is not None, refused or "")
+        with self._telling:  # whoever is last tells the newest
+            watches = self.watches
+            for name in {*gone, *watches}:
+                self._tell_of(name, watches.get(name))
+
+    def _tell_of(self, name: str, watch: AssembledWatch | None) -> None:
+        returned = None if watch is None else watch.returned
+        failure = None if watch is None else watch.shadow_failure
+        refused = None if watch is None else watch.refused
+        self._health.fault(f"model_returned:{name}", returned is not None, returned or "")
+        self._health.warning(f"shadow_failed:{name}", failure is not None, failure or "")
+        self._health.warning(f"model_refused:{name}", refused is not None, refused or "")
 
     def _fallbacks(self) -> dict[str, str]:
         """The models in whose place another one runs, and why."""

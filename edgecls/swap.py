@@ -69,8 +69,8 @@ def begin_trial(
     if back or baseline is None or before.stands_in or after.stands_in:
         last_good.forgive(name)
         return
-    after.standing.baseline = baseline
-    last_good.tries(name, _good(before, good), Tried(sha256, baseline))
+    after.standing.baseline, after.standing.may_give_way = baseline, True
+    last_good.tries(name, _good(before, good), Tried(sha256, baseline, ended=1))
 
 
 def _baseline(before: AssembledWatch, after: AssembledWatch) -> Share | None:

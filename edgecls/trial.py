@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from edgecls.domain import Classification, Frame, Outcome, Reason, Verdict
+import numpy as np
+
+from edgecls.domain import Classification, Frame, Outcome, Prediction, Reason, Verdict
+from edgecls.errors import DelegateError, ModelError
 
 LENGTH = 300  # frames of a trial; so many prove any model
 LEAST_BEFORE = 100  # watched frames of the old model, to be compared with
@@ -62,14 +65,29 @@ def is_worse(now: Share, before: Share, band: float) -> bool:
     return shares[0] - shares[1] - band > _BEYOND_CHANCE * error
 
 
+class Eye(Protocol):
+    """Sees a frame as the model sees it. May raise ModelError."""
+
+    def predict(self, frame: Frame) -> Prediction: ...
+
+
 class Standing:
     """Counts the verdicts of one model in one watch. Written by the loop, read by anyone."""
 
     inside = "the count of a verdict"
 
-    def __init__(self, baseline: Share | None = None, earlier: Share | None = None) -> None:
+    def __init__(
+        self,
+        baseline: Share | None = None,
+        earlier: Share | None = None,
+        *,
+        may_give_way: bool = False,
+    ) -> None:
         """`baseline`: of the model whose place it takes; None: it is not on trial. `earlier`: how
-        it did before another one took its place for a while."""
+        it did before another one took its place for a while. `may_give_way`: another model is
+        good, and can come back."""
+        self.may_give_way = may_give_way
+        self.failure: str | None = None  # of an invoke
         self.frames = 0  # whose scores were numbers
         self.invalid = 0
         self.baseline, self._earlier = baseline, earlier
@@ -97,7 +115,7 @@ class Standing:
     @property
     def over(self) -> bool:
         """There is enough to settle it by."""
-        return self.frames + self.invalid >= LENGTH
+        return self.failure is not None or self.frames + self.invalid >= LENGTH
 
     def look(self, _: Frame, outcome: Outcome) -> None:
         """Count what a frame came to."""
@@ -119,3 +137,25 @@ class Standing:
         self.baseline = self._earlier = None
         self._last.clear()
         self._ambiguous = 0
+
+
+class Lenient:
+    """The eye of a model that may give way: one that fails when it runs must not end the process,
+    for which there would be no other start."""
+
+    def __init__(self, eye: Eye, standing: Standing, classes: int) -> None:
+        self._eye, self._standing, self._classes = eye, standing, classes
+
+    def predict(self, frame: Frame) -> Prediction:
+        """What the eye says; nothing at all where its model fails, until another one is back.
+
+        Raises ModelError where none comes back."""
+        try:
+            return self._eye.predict(frame)
+        except DelegateError:
+            raise
+        except ModelError as error:
+            if not self._standing.may_give_way:
+                raise
+            self._standing.failure = str(error)
+            return Prediction(np.full(self._classes, np.nan, np.float32), 0.0, 0.0)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from edgecls.good import Good, Refused, Tried
+from edgecls.good import Good, Known, Refused, Tried
 from edgecls.lastgood import LastGood
 from edgecls.settings import ModelSettings
 from edgecls.trial import Share
@@ -70,6 +71,89 @@ def test_the_same_again_is_not_written(tmp_path: Path) -> None:
     again.proved("porch", good(tmp_path, "v1"))
     again.save(["porch"])
     assert {each: each.stat().st_mtime_ns for each in folder.iterdir()} == written
+
+
+def test_the_last_room_of_a_disk_is_not_for_copies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, first = tmp_path / "copies", good(tmp_path, "v1")
+    assert first.engine is not None
+    free = 2 * len(first.engine.model.content) - 1
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free))
+    kept = LastGood(folder)
+    kept.proved("porch", first)
+    kept.save(["porch"])
+    assert files(folder) == ["v1.labels.csv"]
+    monkeypatch.undo()
+    monkeypatch.setattr("edgecls.lastgood._RETRY_S", 0.0)
+    again = LastGood(folder)
+    again.proved("porch", first)
+    again.save(["porch"])
+    assert "v1.tflite" in files(folder)
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "no labels"])
+def test_a_copy_that_was_damaged_is_made_anew_when_the_model_proves_itself_again(
+    tmp_path: Path, damage: str
+) -> None:
+    folder = tmp_path / "copies"
+    kept, first = LastGood(folder), good(tmp_path, "v1")
+    kept.proved("porch", first)
+    kept.save(["porch"])
+    copy, labels = (folder / name for name in first.files)
+    whole, beside = copy.read_bytes(), labels.read_bytes()
+    match damage:
+        case "cut":
+            copy.write_bytes(whole[:100])
+        case "gone":
+            copy.unlink()
+        case "no labels":
+            labels.unlink()
+    again = LastGood(folder)
+    again.proved("porch", first)
+    again.save(["porch"])
+    assert (copy.read_bytes(), labels.read_bytes()) == (whole, beside)
+
+
+def test_a_model_that_ends_three_processes_in_a_row_is_not_tried_again(tmp_path: Path) -> None:
+    folder = tmp_path / "copies"
+    kept = LastGood(folder)
+    kept.proved("porch", good(tmp_path, "v1"))
+    kept.save(["porch"])
+
+    def begin(sha256: str) -> LastGood:
+        process = LastGood(folder)
+        process.begins("porch", sha256)
+        process.save(["porch"])
+        return process
+
+    begin("ab")
+    begin("ab").ends_in_order()  # and dies before it can be saved
+    begin("ab")
+    assert "3 processes" in (LastGood(folder).refusal("porch", "ab") or "")
+    begin("cd")  # another one begins anew
+    assert LastGood(folder).refusal("porch", "cd") is None
+
+
+def test_whoever_ends_in_order_or_is_good_is_not_to_blame(tmp_path: Path) -> None:
+    folder = tmp_path / "copies"
+    kept, first = LastGood(folder), good(tmp_path, "v1")
+    kept.proved("porch", first)
+    kept.tries("porch", first, Tried("ab", Share(100, 3), ended=1))
+    for _ in range(3):
+        kept.begins("porch", "ab")
+        kept.begins("porch", first.sha256)
+    kept.ends_in_order()
+    kept.save(["porch"])
+    assert LastGood(folder).of("porch").tried == Tried("ab", Share(100, 3))
+    assert LastGood(folder).refusal("porch", "ab") is None
+
+
+@pytest.mark.parametrize("baseline", [[0, 5], [-3, -5], [10**400, 1], [1], "many"])
+def test_a_share_that_cannot_be_is_not_known(tmp_path: Path, baseline: object) -> None:
+    tried = {"sha256": "ab", "baseline": baseline}
+    (tmp_path / "porch.json").write_text(json.dumps({"tried": tried}))
+    assert LastGood(tmp_path).of("porch") == Known()
 
 
 @pytest.mark.parametrize("writes", [0, 1, 2])

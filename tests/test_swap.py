@@ -5,12 +5,16 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edgecls.config import load
+from edgecls.daemon import Daemon, Signals
 from edgecls.lastgood import LastGood
+from edgecls.settings import CameraSettings, DeviceSettings
 from edgecls.teaching.writing import taught_model
 from edgecls.vision.model_file import read_model
 from tests.brokers import Mosquitto, wait_until
@@ -19,7 +23,7 @@ from tests.schemas import assert_described
 from tests.subscriber import Message, Subscriber
 from tests.teaching.bases import LABELS, base_of, origin_of, random_head
 from tests.test_reload import BASE, Board, end_of, is_dark, last, of
-from tests.vision.tiny import tiny_model
+from tests.vision.tiny import failing_model, tiny_model
 
 SURE, BLUNT, OTHER = (0.0, 9.0), (0.0, 0.1), (0.0, 8.0)
 """Biases of "bright" and "dark": what a model says of any picture, after a softmax."""
@@ -67,6 +71,11 @@ class Gate(Board):
             f"a copy of {name}",
             PATIENCE_S,
         )
+
+    def notes(self, text: str) -> None:
+        """Wait until this is noted of the watch."""
+        file = self.copies / "porch.json"
+        wait_until(lambda: text in file.read_text(), text, PATIENCE_S)
 
 
 @pytest.fixture
@@ -237,6 +246,24 @@ def test_a_model_that_cannot_be_set_is_told(gate: Gate, ear: Subscriber) -> None
         end_of(daemon)
 
 
+def test_a_model_without_the_labels_gives_way_at_the_start(gate: Gate, ear: Subscriber) -> None:
+    with gate.running() as daemon:
+        gate.keeps("v1")
+        end_of(daemon)
+    model(gate.folder / "v1.tflite", OTHER, "cat\ndog\n")
+    with gate.running() as daemon:
+        seen = ear.wait_for(reasons("model_returned:porch"))
+        assert '"dark"' in of(seen, "health")[-1]["details"]["model_returned:porch"]
+        ear.wait_for(last("porch/state", is_dark))
+        model(gate.folder / "v1.tflite", OTHER)
+        gate.reload(daemon)
+        ear.wait_for(reasons())
+        end_of(daemon)
+    gate.put(keys='groups = { dark = ["cat"] }')  # what suits no model is no model's fault
+    gate.write()
+    assert edgecls("run", "-c", gate.file, home=gate.folder).returncode == 78
+
+
 @pytest.mark.parametrize("damage", ["cut", "gone", "fails"])
 def test_a_damaged_model_gives_way_to_its_copy_at_the_start(
     gate: Gate, ear: Subscriber, data: Path, damage: str
@@ -402,15 +429,76 @@ def test_a_trial_goes_on_after_a_crash(gate: Gate, ear: Subscriber) -> None:
         proved(gate, ear)
         set_to(ear, "model", "v2")
         ear.wait_for(runs("v2"))
-        wait_until(
-            lambda: '"tried"' in (gate.copies / "porch.json").read_text(), "a note", PATIENCE_S
-        )
+        gate.notes('"tried"')
         daemon.stop(signal.SIGKILL)
     assert runs("v2")(ear.messages)
     with gate.running() as daemon:
         ear.wait_for(runs("v1"))
         ear.wait_for(reasons("model_returned:porch"))
         end_of(daemon)
+
+
+def test_a_model_that_fails_in_use_gives_its_place_back(gate: Gate, ear: Subscriber) -> None:
+    failing_model(gate.folder / "v2.tflite")
+    with gate.running() as daemon:
+        proved(gate, ear)
+        set_to(ear, "model", "v2")
+        seen = ear.wait_for(reasons("model_returned:porch"))
+        why = of(seen, "health")[-1]["details"]["model_returned:porch"]
+        assert "Embedding Lookup: index out of bounds" in why
+        ear.wait_for(last("porch/state", is_dark))
+        assert "none" in [state["label"] for state in of(seen, "porch/state")]
+        told = [("start", None), ("end", "model_changed"), ("start", None)]
+        ear.wait_for(lambda found: phases(found) == told)
+        end_of(daemon)
+    gate.put(model="v2")
+    with gate.running() as daemon:  # nor is it tried again where the file names it
+        births = len(of(ear.messages, "health"))
+        ear.wait_for(lambda found: len(of(found, "health")) > births)
+        assert runs("v1")(ear.messages)
+        assert reasons("model_returned:porch")(ear.messages)
+        end_of(daemon)
+
+
+def test_a_model_that_takes_the_process_along_is_not_started_for_ever(
+    gate: Gate, ear: Subscriber
+) -> None:
+    with gate.running() as daemon:
+        proved(gate, ear)
+        end_of(daemon)
+    model(gate.folder / "v2.tflite", OTHER)
+    gate.cameras = {"porch": gate.live("porch")}
+    gate.put(model="v2")
+
+    with gate.running() as daemon:
+        gate.notes('"ended": 1')
+        end_of(daemon)  # in order: nothing is to blame
+    assert '"ended": 0' in (gate.copies / "porch.json").read_text()
+    for ended in (1, 2, 3):
+        with gate.running() as daemon:
+            gate.notes(f'"ended": {ended}')
+            daemon.stop(signal.SIGKILL)
+    with gate.running() as daemon:
+        ear.wait_for(runs("v1"))
+        seen = ear.wait_for(reasons("model_returned:porch"))
+        why = of(seen, "health")[-1]["details"]["model_returned:porch"]
+        assert why == "3 processes in a row ended while the new model was on trial"
+        set_to(ear, "model", "v2")
+        ear.wait_for(reasons())
+        ear.wait_for(runs("v2"))
+        end_of(daemon)
+
+
+def test_a_start_does_not_wait_for_a_shadow(gate: Gate) -> None:
+    gate.put(keys='shadow = "v2"')
+    gate.write()
+    config = replace(load(gate.file), device=DeviceSettings(state_dir=str(gate.folder / "s")))
+    live = Daemon(replace(config, mqtt=None), Signals()).running.watches["porch"]
+    assert live.wants_shadow
+    file = CameraSettings(source="dir:porch/?fps=5")
+    gone_through = replace(config, mqtt=None, cameras={"porch": file})
+    watch = Daemon(gone_through, Signals()).running.watches["porch"]
+    assert watch.shadow is not None
 
 
 def test_a_reload_does_not_end_a_trial_and_a_wide_band_does(gate: Gate, ear: Subscriber) -> None:
@@ -423,8 +511,7 @@ def test_a_reload_does_not_end_a_trial_and_a_wide_band_does(gate: Gate, ear: Sub
         gate.reload(daemon)
         ear.wait_for(reasons("model_returned:porch"))
         gate.put(keys="ambiguity_band = 1")
-        gate.reload(daemon)
-        set_to(ear, "model", "v2")
+        gate.reload(daemon)  # what was refused is tried once more, too
         ear.wait_for(runs("v2"))
         gate.keeps("v2")
         assert reasons()(ear.messages)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from edgecls.domain import NO_STATE, Category, Classification, Frame, Outcome, Reason
-from edgecls.trial import LENGTH, Share, Standing, is_worse
+from edgecls.domain import NO_STATE, Category, Classification, Frame, Outcome, Prediction, Reason
+from edgecls.errors import DelegateFault, ModelError
+from edgecls.trial import LENGTH, Lenient, Share, Standing, is_worse
 from tests.fakes import FlatImage
 
 FRAME = Frame("porch", 0, FlatImage(), 0, 0, 0.0)
@@ -85,3 +88,34 @@ def test_nobody_looking_is_no_frame() -> None:
     standing = Standing()
     standing.look(FRAME, Outcome("porch", 0.0, NO_STATE, None))
     assert (standing.frames, standing.over) == (0, False)
+
+
+class Failing:
+    """An eye whose model fails when it runs."""
+
+    def __init__(self, error: ModelError) -> None:
+        self._error = error
+
+    def predict(self, _: Frame) -> Prediction:
+        raise self._error
+
+
+def test_a_model_that_fails_on_trial_says_nothing_until_another_one_is_back() -> None:
+    standing = Standing(may_give_way=True)
+    said = Lenient(Failing(ModelError("it broke")), standing, 3).predict(FRAME)
+    assert [math.isnan(score) for score in said.scores] == [True] * 3
+    assert (standing.over, standing.failure) == (True, "it broke")
+
+
+@pytest.mark.parametrize(
+    ("error", "may_give_way"),
+    [
+        (ModelError("it broke"), False),  # there is no other one
+        (DelegateFault("it hung"), True),  # starting again may help
+    ],
+)
+def test_what_cannot_give_way_ends_the_process(error: ModelError, may_give_way: bool) -> None:
+    standing = Standing(may_give_way=may_give_way)
+    with pytest.raises(ModelError):
+        Lenient(Failing(error), standing, 3).predict(FRAME)
+    assert standing.failure is None

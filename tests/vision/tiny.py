@@ -60,6 +60,45 @@ def tiny_model(
     return path
 
 
+def failing_model(path: Path) -> Path:
+    """A model of two classes that runs on zeros, and fails on pictures that are black or white:
+    what it sees is looked up in a table of one row."""
+    schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
+    flatbuffers = pytest.importorskip("flatbuffers")
+    model = schema.ModelT()
+    model.version, model.description = 3, "failing"
+    weights, bias = np.full((1, 48), 1.0, np.float32), np.zeros(1, np.float32)
+    contents = [None, weights, bias, np.asarray([1], np.int32), np.zeros((1, 2), np.float32)]
+    model.buffers = [_buffer(schema, content) for content in contents]
+    graph = schema.SubGraphT()
+    graph.tensors = [
+        _tensor(schema, "image", (1, SIDE, SIDE, 3), 0),
+        _tensor(schema, "weights", (1, 48), 1),
+        _tensor(schema, "bias", (1,), 2),
+        _tensor(schema, "sum", (1, 1), 0),
+        _tensor(schema, "whole", (1, 1), 0),
+        _tensor(schema, "shape", (1,), 3),
+        _tensor(schema, "row", (1,), 0),
+        _tensor(schema, "table", (1, 2), 4),
+        _tensor(schema, "scores", (1, 2), 0),
+    ]
+    for position in (4, 5, 6):
+        graph.tensors[position].type = 2  # int32
+    model.operatorCodes = [_code(schema, code) for code in (9, 53, 22, 7)]
+    graph.operators = [
+        _operator(schema, 0, (0, 1, 2), 3),
+        _operator(schema, 1, (3,), 4),  # CAST
+        _operator(schema, 2, (4, 5), 6),  # RESHAPE
+        _operator(schema, 3, (6, 7), 8),  # EMBEDDING_LOOKUP
+    ]
+    graph.inputs, graph.outputs = [0], [8]
+    model.subgraphs = [graph]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    path.write_bytes(bytes(builder.Output()))
+    return path
+
+
 def threshold_metadata(least_score: float) -> bytes:
     """Metadata that recommend a threshold and nothing else."""
     flatbuffers = pytest.importorskip("flatbuffers")
