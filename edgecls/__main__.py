@@ -17,7 +17,7 @@ def main() -> int:
 
         return cli.main()
     except KeyboardInterrupt:
-        return 0
+        return early.status(sys.argv[1:])
 
 
 if __name__ == "__main__":

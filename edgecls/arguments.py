@@ -95,8 +95,9 @@ def _add_collect(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--count", type=count, metavar="N",
-        help="with --label: so many (default: until the source ends, or Ctrl-C)",
+        help="with --label: end when so many are kept (default: when the source ends, or Ctrl-C)",
     )  # fmt: skip
+    parser.add_argument("--seconds", type=seconds, metavar="N", help="end after N seconds")
     parser.add_argument("--json", action="store_true", help="JSON Lines on stdout")
 
 

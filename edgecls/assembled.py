@@ -104,7 +104,8 @@ class AssembledWatch:
         eye = self.eye
         if self.standing is not None:
             eye = Lenient(eye, self.standing, len(self.engine.labels))
-        ours = [each for each in (self.standing, self.shadow) if each is not None]
+        rival = None if self.standing is None else self.standing.rival
+        ours = [each for each in (self.standing, self.shadow, rival) if each is not None]
         return pipeline.Watch(
             eye, self.decider, self.snapshots, inside, onlookers=[*self.onlookers, *ours]
         )

@@ -28,6 +28,8 @@ from edgecls.vision.model_file import ModelFile
 
 log = logging.getLogger(__name__)
 
+_RIVAL_EVERY = 3  # frames: half a minute at 10 a second, for a third of an inference more
+
 
 class Assembler:
     """Builds the watches of one configuration. For one thread at a time."""
@@ -100,6 +102,21 @@ class Assembler:
         if watch is not None:
             log.warning("watch %s: its last good model, %s, runs: %s", name, watch.model, why)
         return watch
+
+    def rival(self, name: str) -> Shadow | None:
+        """The last good model of a watch, to look along with the one that has taken its place; None
+        where there is none that could judge what the watch looks at now."""
+        assert self._last_good is not None
+        try:
+            good = picked.returned(self._config, self._engines, self._last_good, name, "")
+            if good is None:
+                return None
+            settings = advised(self._config.watches[name], good.engine.model)
+            often = replace(settings, shadow_every=_RIVAL_EVERY)
+            return Shadow(name, good.model, good.engine, often)
+        except (ConfigError, ModelError) as error:
+            log.warning("watch %s: the model before cannot look along: %s", name, error)
+            return None
 
     def _around(self, name: str, raw: WatchSettings, model: Picked) -> AssembledWatch:
         engine = model.engine

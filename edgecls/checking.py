@@ -11,7 +11,7 @@ from edgecls.decision.judge import Judge
 from edgecls.delivery.session import check as check_broker
 from edgecls.engines import reading_of
 from edgecls.errors import ConfigError, ModelError
-from edgecls.settings import Config, WatchSettings
+from edgecls.settings import Config, DecisionSettings, WatchSettings
 from edgecls.sources import check_source
 
 
@@ -39,8 +39,23 @@ def check(config: Config, returned: Collection[str] = ()) -> tuple[Config, list[
         watches[name] = advised(settings, reading.model)
         Decider(name, settings.model, reading.labels, watches[name], sigmoid=reading.sigmoid)
         warnings += [f"model {settings.model}: {warning}" for warning in reading.warnings]
+        warnings += _warnings_of_leaving(name, watches[name].decision)
         warnings += _warnings_of_shadow(config, name, settings)
     return replace(config, watches=watches), warnings
+
+
+def _warnings_of_leaving(name: str, decision: DecisionSettings) -> list[str]:
+    """Any score supports a state whose leave_score is 0, which is also half of a min_score of 0."""
+    if decision.leave_score == 0:
+        return [f"watch {name}: with leave_score 0 a state never ends by itself"]
+    leave = "" if decision.leave_score else ", for leave_score is half of it"
+    scores = {"min_score": decision.least_score}
+    scores |= {f'min_score "{label}"': s for label, s in decision.min_score_by_label.items()}
+    return [
+        f"watch {name}: with {key} 0 a state never ends by itself{leave}"
+        for key, score in scores.items()
+        if score == 0
+    ]
 
 
 def _warnings_of_shadow(config: Config, name: str, settings: WatchSettings) -> list[str]:

@@ -10,7 +10,7 @@ import os
 import sys
 from importlib import import_module
 
-from edgecls import logs
+from edgecls import early, logs
 from edgecls.arguments import parser
 from edgecls.errors import EdgeclsError
 
@@ -26,7 +26,10 @@ def main(arguments: list[str] | None = None) -> int:
         status: int = command.run(options)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        return 0
+        status = early.status([options.command])
+        if status:
+            logs.tell(f"{_called(options)}: stopped before it was done")
+        return status
     except BrokenPipeError:
         # Whoever read our output has gone; Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

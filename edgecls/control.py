@@ -235,7 +235,7 @@ class Control:
         note = note_of(now.in_file, name, key, value)
         self._memory.remember(OVERRIDE, f"{name}/{key}", note)
         self._memory.announce()
-        log.info("watch %s: %s set to %s", name, key, value)
+        log.info("watch %s: %s set to %s", name, key, "none" if value is None else value)
 
     def _refuse(self, setting: Setting, error: EdgeclsError) -> None:
         name, key, value = setting.watch, setting.key, setting.value

@@ -15,6 +15,7 @@ from edgecls.pictures import SUFFIXES
 _NUMBERS = ("index", "label_id")  # columns that number the class; they say more than its name does
 _COLUMNS = (*_NUMBERS, "label")
 _NAMED = 5  # so many kinds of files can be read in a sentence
+_HIDDEN = (".", "@eaDir")  # the second by network disks, for thumbnails of their own
 _SEEN = ".seen.png"  # beside a collected picture: what the model's input was
 
 
@@ -79,7 +80,8 @@ def read_dataset(data: Path) -> Dataset:
     repeated = len(examples) - len(once)
     warnings = [f"{data}: {passed}"] if passed else []
     if repeated:
-        warnings.append(f"{data}: {repeated} pictures occur more than once; each counts once")
+        again = "picture occurs" if repeated == 1 else "pictures occur"
+        warnings.append(f"{data}: {repeated} {again} more than once; each counts once")
     return Dataset(once, tuple(warnings), empty)
 
 
@@ -91,11 +93,11 @@ def _from_folders(data: Path) -> Iterator[Example]:
 
 
 def _folders(data: Path) -> list[Path]:
-    return [f for f in sorted(data.iterdir()) if f.is_dir() and not f.name.startswith(".")]
+    return [f for f in sorted(data.iterdir()) if f.is_dir() and not f.name.startswith(_HIDDEN)]
 
 
 def _is_picture(file: Path) -> bool:
-    ours = not file.name.startswith(".") and not file.name.endswith(_SEEN)
+    ours = not file.name.startswith(_HIDDEN) and not file.name.endswith(_SEEN)
     return file.suffix.lower() in SUFFIXES and ours
 
 
@@ -116,19 +118,19 @@ def _passed_over(data: Path) -> str:
     deeper = 0
     for path in (path for folder in _folders(data) for path in folder.iterdir()):
         if path.is_dir():
-            deeper += not path.name.startswith(".")
+            deeper += not path.name.startswith(_HIDDEN)
         elif path.name.endswith(_SEEN):
             # Whoever takes a picture away need not know of what lies beside it.
             kinds[_SEEN + " without its picture"] += not _has_picture(path)
-        elif not _is_picture(path) and not path.name.startswith("."):
+        elif not _is_picture(path) and not path.name.startswith(_HIDDEN):
             kinds[path.suffix.lower() or "without an ending"] += 1
     kinds = +kinds
     parts = [f"{count} {kind}" for kind, count in kinds.most_common(_NAMED)]
     parts += ["others"] * (len(kinds) > _NAMED)
     if deeper:
-        parts.append(f"{deeper} folders inside those of the labels")
+        parts.append(f"{deeper} folder{'s' * (deeper != 1)} inside those of the labels")
     if loose := sum(map(_is_picture, data.iterdir())):
-        parts.append(f"{loose} pictures in no folder of a label")
+        parts.append(f"{loose} picture{'s' * (loose != 1)} in no folder of a label")
     return f"passed over: {', '.join(parts)} (pictures are {', '.join(SUFFIXES)})" if parts else ""
 
 

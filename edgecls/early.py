@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Iterable
 from types import FrameType
+
+_UNTIL_STOPPED = {"collect", "demo", "look", "run"}  # commands that a signal ends, done
 
 asked: list[int] = []  # signals that wanted us to stop
 
@@ -20,6 +23,12 @@ def stop_on_signals() -> None:
     if sys.argv[1:2] == ["run"]:
         # It would have its configuration read again, which is still to come; or is at its end.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def status(words: Iterable[str]) -> int:
+    """The exit status of a command (among these words) that was stopped: 0, or 1 where it still
+    owes its result, so that no script goes on as if it had it."""
+    return 1 if _UNTIL_STOPPED.isdisjoint(words) else 0
 
 
 def _stop(number: int, _: FrameType | None) -> None:

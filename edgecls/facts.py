@@ -54,7 +54,9 @@ class Facts:
                     "enabled": watch.settings.enabled,
                     "min_score": watch.settings.decision.min_score,
                     "model": watch.model,
-                    "shadow": watch.settings.shadow,
+                    "shadow": None
+                    if watch.settings.shadow == watch.model
+                    else watch.settings.shadow,
                 }
                 for name, watch in self._running.watches.items()
             }

@@ -22,6 +22,7 @@ _CELLS = _SIDE * _SIDE
 _SAMPLES = 8  # on each side of a cell: enough to average the noise away
 LIKENESS_SIZE = 3 * _CELLS
 
+_EVENLY = np.full(LIKENESS_SIZE, 1 / LIKENESS_SIZE, np.float32)
 _LIMIT = 0.06  # for the light of the whole picture, and for what is left of each cell without it
 _LET_OFF = 2  # cells may differ: a clock in the picture, a leaf
 
@@ -45,8 +46,9 @@ def near_identical(a: Likeness, b: Likeness) -> bool:
 def alike(one: Likeness, others: Likeness) -> NDArray[np.bool_]:
     """Which of others (n, LIKENESS_SIZE) are nearly identical to one, shape (n,)."""
     found = np.zeros(len(others), bool)
-    # Grey never differs by more than the colours do, and tells most pictures apart.
-    close = np.flatnonzero(_close(_grey(others) - _grey(one[None])))
+    # Light and grey never differ by more than the colours do, and tell most pictures apart.
+    close = np.flatnonzero(np.abs(others @ _EVENLY - one @ _EVENLY) <= _LIMIT)
+    close = close[_close(_grey(others[close]) - _grey(one[None]))]
     found[close] = _close((others[close] - one).reshape(-1, 3, _CELLS))
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from edgecls.assembled import AssembledWatch
@@ -18,7 +18,7 @@ from edgecls.scores.recorder import Recorder
 from edgecls.settings import Config
 from edgecls.swap import Swap
 from edgecls.threads import Threads
-from edgecls.trial import LENGTH, Standing, is_worse
+from edgecls.trial import LENGTH, Share, Standing, is_worse
 from edgecls.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -74,26 +74,72 @@ class Oversight:
         self.last_good.save(self.running.watches.keys())
 
     def _settle(self, name: str, watch: AssembledWatch, standing: Standing) -> None:
-        before, now = standing.baseline, standing.share
+        band, rival = watch.settings.ambiguity_band, standing.rival
         if standing.failure is not None:
-            standing.settled = True
-            refused = Refused(watch.engine.model.sha256, standing.failure, before)
-            self._give_back(name, watch, refused)
-        elif before is not None and is_worse(now, before, watch.settings.ambiguity_band):
-            standing.settled = True
-            good = self.last_good.of(name).good
-            than = "the model" if good is None else good.model
-            why = f"{watch.model} found {now} ambiguous, {than} before it {before}"
-            self._give_back(name, watch, Refused(watch.engine.model.sha256, why, before))
+            self._refuse(name, watch, standing.failure)
+        elif rival is not None:
+            if (shares := rival.shares) is None:
+                return
+            if is_worse(*shares, band):
+                now, before = shares
+                than = self._model_before(name)
+                why = f"{watch.model} found {now} ambiguous, {than} {before} of the same"
+                self._refuse(name, watch, why)
+            else:
+                self._pass(name, watch, *shares)
+        elif standing.baseline is not None and is_worse(standing.share, standing.baseline, band):
+            self._ask_the_one_before(name, watch, standing)
         elif standing.frames >= LENGTH:
-            standing.settled, standing.may_give_way = True, False
-            if before is not None:
-                log.info(
-                    "watch %s: %s has passed its trial (ambiguous: %s; before it: %s)",
-                    name, watch.model, now, before,
-                )  # fmt: skip
-            self.last_good.proved(name, watch.picked.as_good())
-            self.engines.keep_only(self.running.engines)  # what was kept for a return may go
+            self._pass(name, watch, standing.share, standing.baseline)
+
+    def _pass(self, name: str, watch: AssembledWatch, now: Share, before: Share | None) -> None:
+        standing = watch.standing
+        assert standing is not None
+        standing.settled, standing.may_give_way = True, False
+        if before is not None:
+            log.info(
+                "watch %s: %s has passed its trial (ambiguous: %s; the model before it: %s)",
+                name, watch.model, now, before,
+            )  # fmt: skip
+        if standing.rival is not None:
+            standing.rival = None
+            self.turns.soon(partial(self._look_anew, name, standing))
+        self.last_good.proved(name, watch.picked.as_good())
+        self.engines.keep_only(self.running.engines)  # what was kept for a return may go
+
+    def _ask_the_one_before(self, name: str, watch: AssembledWatch, standing: Standing) -> None:
+        """Night may have fallen since: what does the old model say of what there is now?"""
+        config = self.running.config
+        if name not in config.watches:
+            return
+        with self.engines.in_use:
+            rival = self._assembler(config).rival(name)
+        if rival is None:
+            standing.baseline = None
+            log.warning("watch %s: %s could not be compared with another", name, watch.model)
+            return
+        log.info(
+            "watch %s: %s found %s ambiguous: %s looks along for a while",
+            name, watch.model, standing.share, rival.model,
+        )  # fmt: skip
+        standing.rival = rival
+        self.turns.soon(partial(self._look_anew, name, standing))
+
+    def _look_anew(self, name: str, standing: Standing) -> None:
+        """By the loop's thread: have those look along who are to."""
+        watch = self.running.watches.get(name)
+        if watch is not None and watch.standing is standing:
+            self.running.put(name, replace(watch))
+
+    def _model_before(self, name: str) -> str:
+        good = self.last_good.of(name).good
+        return "the model" if good is None else good.model
+
+    def _refuse(self, name: str, watch: AssembledWatch, why: str) -> None:
+        assert watch.standing is not None
+        watch.standing.settled = True
+        refused = Refused(watch.engine.model.sha256, why, watch.standing.baseline)
+        self._give_back(name, watch, refused)
 
     def _give_back(self, name: str, watch: AssembledWatch, refused: Refused) -> None:
         self.last_good.refuse(name, refused)

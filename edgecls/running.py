@@ -80,7 +80,7 @@ class Running:
                 self._tell_of(name, watches.get(name))
 
     def _tell_of(self, name: str, watch: AssembledWatch | None) -> None:
-        returned = None if watch is None else watch.returned
+        returned = None if watch is None else _told_of_return(watch)
         failure = None if watch is None else watch.shadow_failure
         refused = None if watch is None else watch.refused
         self._health.fault(f"model_returned:{name}", returned is not None, returned or "")
@@ -95,3 +95,9 @@ class Running:
         now = self._fallbacks()
         for model in {*before, *now}:
             self._health.fault(f"delegate_fallback:{model}", model in now, now.get(model, ""))
+
+
+def _told_of_return(watch: AssembledWatch) -> str | None:
+    if watch.returned is None:
+        return None
+    return f"{watch.returned}; the last good model, {watch.model}, runs in its place"

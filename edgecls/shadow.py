@@ -13,7 +13,7 @@ from edgecls.errors import EdgeclsError
 from edgecls.pixels import View
 from edgecls.settings import WatchSettings
 from edgecls.stats import Histogram
-from edgecls.trial import Share, counts
+from edgecls.trial import LEAST_BEFORE, Share, counts
 from edgecls.vision.engine import Engine
 from edgecls.vision.eye import Eye
 
@@ -28,7 +28,7 @@ class Comparison:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._frames = self._agreed = self._ambiguous = self._ambiguous_in_force = 0
-        self._in_force = Share(0, 0)
+        self._in_force = self._own = Share(0, 0)
         self._verdicts: Counter[str] = Counter()
         self._inference = Histogram()
 
@@ -37,9 +37,14 @@ class Comparison:
         """How the model in force did on these frames."""
         return self._in_force
 
+    @property
+    def shares(self) -> tuple[Share, Share]:
+        """Of the model in force, and of the shadow."""
+        with self._lock:
+            return self._in_force, self._own
+
     def count(self, shadow: Classification, in_force: Classification) -> None:
         """One more frame."""
-        ambiguous = counts(in_force)
         with self._lock:
             self._frames += 1
             self._agreed += _accepted(shadow) == _accepted(in_force)
@@ -47,9 +52,8 @@ class Comparison:
             self._ambiguous_in_force += in_force.verdict is Verdict.AMBIGUOUS
             self._verdicts[shadow.reason or shadow.verdict] += 1
             self._inference.record(shadow.inference_ms)
-            if ambiguous is not None:
-                watched, before = self._in_force
-                self._in_force = Share(watched + 1, before + ambiguous)
+            self._in_force = self._in_force.with_one(counts(in_force))
+            self._own = self._own.with_one(counts(shadow))
 
     def report(self) -> dict[str, Any]:
         """Ready for JSON; shares of no frame are absent."""
@@ -120,6 +124,13 @@ class Shadow:
         self.comparison.count(seen, outcome.classification)
         if seen.inference_ms > _SLOWEST_MS:
             self._fail(f"{self.model} takes {seen.inference_ms / 1000:.1f} s for a frame")
+
+    @property
+    def shares(self) -> tuple[Share, Share] | None:
+        """As the rival of the model in force; None: there is not enough to compare by yet."""
+        found = self.comparison.shares
+        enough = max(share.watched for share in found) >= LEAST_BEFORE
+        return found if enough or self.failure is not None else None
 
     def report(self) -> dict[str, Any]:
         """Its part of `stats`."""

@@ -64,7 +64,9 @@ def begin_trial(
         return
     sha256 = after.engine.model.sha256
     good = last_good.of(name).good
-    baseline = _baseline(before, after) if comparable else None
+    baseline = _baseline(before, after)
+    if baseline is not None and not comparable:
+        baseline = Share(LEAST_BEFORE, 0)  # whatever is not decided is reason to look closer
     back = good is not None and good.sha256 == sha256
     if back or baseline is None or before.stands_in or after.stands_in:
         last_good.forgive(name)

@@ -1,7 +1,9 @@
 """How a model does in its watch: whether it has proved itself, and whether a new one does worse.
 
 A model that takes another's place is on trial for its first frames. What is compared is the share
-of frames that it cannot decide, of those that show something that is watched for.
+of frames that it cannot decide, of those that show something that is watched for. Where that is
+larger than the old model's was, the scene may be another one as well: then the old model looks
+along, and what both say of the same frames decides.
 """
 
 from __future__ import annotations
@@ -32,6 +34,10 @@ class Share(NamedTuple):
     def value(self) -> float:
         """From 0 to 1; 0 where there is none."""
         return self.ambiguous / self.watched if self.watched else 0.0
+
+    def with_one(self, ambiguous: bool | None) -> Share:
+        """With one more frame, as `counts` has it."""
+        return self if ambiguous is None else Share(self.watched + 1, self.ambiguous + ambiguous)
 
     def __str__(self) -> str:
         return f"{self.value:.0%} of {self.watched} frames"
@@ -71,6 +77,19 @@ class Eye(Protocol):
     def predict(self, frame: Frame) -> Prediction: ...
 
 
+class Rival(Protocol):
+    """The model whose place was taken, as it looks along."""
+
+    inside: str
+
+    @property
+    def shares(self) -> tuple[Share, Share] | None:
+        """Of the model in force, and its own, on the same frames; None: not enough yet."""
+        ...
+
+    def look(self, frame: Frame, outcome: Outcome) -> None: ...
+
+
 class Standing:
     """Counts the verdicts of one model in one watch. Written by the loop, read by anyone."""
 
@@ -91,6 +110,7 @@ class Standing:
         self.frames = 0  # whose scores were numbers
         self.invalid = 0
         self.baseline, self._earlier = baseline, earlier
+        self.rival: Rival | None = None
         self.settled = False  # it has proved itself, or has not
         self._last: deque[bool] = deque(maxlen=_REMEMBERED)
         self._ambiguous = 0
@@ -134,7 +154,7 @@ class Standing:
 
     def judged_anew(self) -> None:
         """From now on frames are judged by other rules: nothing can be compared with before."""
-        self.baseline = self._earlier = None
+        self.baseline = self._earlier = self.rival = None
         self._last.clear()
         self._ambiguous = 0
 

@@ -93,6 +93,23 @@ def test_a_shadow_that_cannot_be_had_is_told_and_stops_nothing(tmp_path: Path) -
     assert "watch porch goes on without its shadow: " in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("decision", "said"),
+    [
+        ("leave_score = 0", "with leave_score 0 a state never ends by itself"),
+        ("min_score = 0", "with min_score 0 a state never ends by itself, for leave_score is half"),
+        ("min_score_by_label = { dark = 0 }", 'with min_score "dark" 0 a state never ends'),
+        ("min_score = 0.01", None),
+    ],
+)
+def test_a_state_that_cannot_end_is_told(decision: str, said: str | None, tmp_path: Path) -> None:
+    file = write(tmp_path, f"{SCENE}[watches.porch.decision]\n{decision}\n")
+    done = edgecls("check-config", "-c", file, home=tmp_path)
+    assert done.returncode == 0
+    assert (said is None) == ("warning" not in done.stderr)
+    assert said is None or f"watch porch: {said}" in done.stderr
+
+
 def test_check_config_shows_no_login(tmp_path: Path) -> None:
     file = write(tmp_path, SCENE.replace("demo:", "rtsp://admin:s3cret@127.0.0.1/x"))
     done = edgecls("check-config", "-c", file, "--show", home=tmp_path)
@@ -219,6 +236,18 @@ def test_a_signal_while_it_starts_is_an_orderly_stop(
         status, _, err = daemon.stop(number)
     assert status == 0, err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_is_stopped_before_its_result_is_not_done(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    endless = tmp_path / "endless.toml"
+    os.mkfifo(endless)
+    checking = Running("check-config", "-c", endless, home=tmp_path)
+    with checking, endless.open("w"):  # which waits until it is read
+        status, _, err = checking.stop(number)
+    assert (status, err) == (1, "edgecls check-config: stopped before it was done\n")
 
 
 def maps(pid: int) -> str:

@@ -94,15 +94,18 @@ def test_a_folder_without_labels_and_a_file_that_is_not_there_are_told(tmp_path:
 
 
 def test_what_is_passed_over_is_counted(tmp_path: Path) -> None:
-    for name in ("dog/a.png", "dog/b.HEIC", "dog/c.heic", "dog/d.gif", "dog/2024/e.png", "f.jpg"):
+    for name in (
+        *("dog/a.png", "dog/b.HEIC", "dog/c.heic", "dog/d.gif", "dog/2024/e.png", "f.jpg"),
+        *("@eaDir/a.png", "dog/@eaDir/a.png", ".thumbnails/a.png"),
+    ):
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
     found = read_dataset(tmp_path)
     assert [example.file.name for example in found.examples] == ["a.png"]
     (warning,) = found.warnings
-    assert "passed over: 2 .heic, 1 .gif, 1 folders inside" in warning
-    assert "1 pictures in no folder of a label" in warning
+    assert "passed over: 2 .heic, 1 .gif, 1 folder inside" in warning
+    assert "1 picture in no folder of a label" in warning
     (tmp_path / "dog/a.png").unlink()
     with pytest.raises(UsageError, match=r"passed over: 2 \.heic"):
         read_dataset(tmp_path)

@@ -195,6 +195,12 @@ def test_a_request_that_is_granted_is_as_described(op: str, asked: dict[str, Any
     assert problems(f"request-{op}", asked) == []
 
 
+def test_pictures_are_asked_for_by_a_label_that_can_be_a_folder() -> None:
+    assert problems("request-collect", {"label": "gate open"}) == []  # of the only watch
+    for label in (".git", "-rf", "a/b", ""):
+        assert problems("request-collect", {"watch": "porch", "label": label}) != []
+
+
 def test_requests_and_their_answers(
     tmp_path: Path, mosquitto: Mosquitto, make_subscriber: MakeSubscriber
 ) -> None:

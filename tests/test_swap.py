@@ -51,9 +51,9 @@ class Gate(Board):
         self.models = {name: f'file = "{name}.tflite"' for name in ("v1", "v2")}
         self.put()
 
-    def put(self, model: str = "v1", keys: str = "") -> None:
+    def put(self, model: str = "v1", keys: str = "", decision: str = "") -> None:
         """What the file says of the watch."""
-        self.watches = {"porch": self.watch(f'labels = ["dark"]\n{keys}', model=model)}
+        self.watches = {"porch": self.watch(f'labels = ["dark"]\n{keys}', decision, model)}
 
     @property
     def copies(self) -> Path:
@@ -369,7 +369,7 @@ def test_what_is_more_ambiguous_gives_its_place_back(gate: Gate, ear: Subscriber
         seen = ear.wait_for(reasons("model_returned:porch"))
         why = of(seen, "health")[-1]["details"]["model_returned:porch"]
         assert why.startswith("v2 found 100% of ")
-        assert "v1 before it 0% of" in why
+        assert "v1 0% of" in why
         ear.wait_for(last("porch/state", is_dark))
         end_of(daemon)
     with gate.running() as daemon:  # it is not tried again
@@ -420,6 +420,34 @@ def test_a_replaced_file_is_returned_by_what_is_in_it(gate: Gate, ear: Subscribe
         gate.reload(daemon)
         ear.wait_for(reasons())
         assert "has passed its trial" not in end_of(daemon)
+
+
+def test_under_other_rules_both_are_judged_by_them(gate: Gate, ear: Subscriber) -> None:
+    model(gate.folder / "v2.tflite", BLUNT)
+    with gate.running() as daemon:
+        proved(gate, ear)
+        gate.put("v2", decision="min_score = 0.65")
+        gate.reload(daemon)
+        seen = ear.wait_for(reasons("model_returned:porch"))
+        why = of(seen, "health")[-1]["details"]["model_returned:porch"]
+        assert "v1 0% of" in why
+        end_of(daemon)
+
+
+def test_where_the_old_model_would_do_no_better_the_new_one_stays(
+    gate: Gate, ear: Subscriber
+) -> None:
+    model(gate.folder / "v2.tflite", OTHER)
+    with gate.running() as daemon:
+        proved(gate, ear)
+        # What both are sure of by 0.9999 is not enough any more: as if night had fallen.
+        gate.put("v2", decision="min_score = 1.0")
+        gate.reload(daemon)
+        gate.keeps("v2")
+        said = end_of(daemon)
+    assert "v1 looks along for a while" in said
+    assert "v2 has passed its trial (ambiguous: 100% of" in said
+    assert not any(each["reasons"] for each in of(ear.messages, "health"))
 
 
 def test_a_trial_goes_on_after_a_crash(gate: Gate, ear: Subscriber) -> None:
@@ -482,7 +510,10 @@ def test_a_model_that_takes_the_process_along_is_not_started_for_ever(
         ear.wait_for(runs("v1"))
         seen = ear.wait_for(reasons("model_returned:porch"))
         why = of(seen, "health")[-1]["details"]["model_returned:porch"]
-        assert why == "3 processes in a row ended while the new model was on trial"
+        assert why == (
+            "3 processes in a row ended while the new model was on trial; "
+            "the last good model, v1, runs in its place"
+        )
         set_to(ear, "model", "v2")
         ear.wait_for(reasons())
         ear.wait_for(runs("v2"))

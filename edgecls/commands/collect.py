@@ -23,6 +23,7 @@ from edgecls.daemon import Daemon, RunOptions, listening_to_signals
 from edgecls.errors import EdgeclsError, SourceLost, UsageError
 from edgecls.settings import CameraSettings, Config
 from edgecls.sources import is_exclusive, is_live
+from edgecls.teaching.labels import check_together
 
 _EVERY_S = 1.0
 
@@ -31,6 +32,7 @@ def run(options: argparse.Namespace) -> int:
     """Exit status 0, also when fewer pictures came than were asked for. Raises UsageError,
     EdgeclsError where nothing can be written, SourceLost when the camera cannot be had."""
     labels = _labels(options)
+    check_together([*_folders(options.output), *labels], options.output)
     config = _config(options)
     camera = next(iter(config.cameras.values()))
     shelves = Shelves(_made(options.output), labels)
@@ -42,7 +44,8 @@ def run(options: argparse.Namespace) -> int:
             raise _explained(error, camera, next(iter(config.watches))) from error
         finally:
             _report(shelves, options)
-        if not shelves.taken and options.labels is None and not signals.stopped.is_set():
+        ended = signals.stopped.is_set() and options.seconds is None  # by somebody
+        if not shelves.taken and options.labels is None and not ended:
             raise EdgeclsError(f"{camera.source}: gave no picture")
     return 0
 
@@ -63,7 +66,7 @@ def _collect(daemon: Daemon, shelves: Shelves, options: argparse.Namespace) -> N
             taker = ByClock(
                 options.label, shelves, view, pace, count=options.count, stopped=stopped
             )
-        run_options = RunOptions()
+        run_options = RunOptions(options.seconds)
         if sys.stdout.isatty():
             title = f"edgecls collect · {name} · {options.output}"
             watched = CollectView(title, Peek.into(daemon, name), shelves, taker)
@@ -76,24 +79,30 @@ def _collect(daemon: Daemon, shelves: Shelves, options: argparse.Namespace) -> N
 
 def _labels(options: argparse.Namespace) -> list[str]:
     """What the pictures can show. Raises UsageError."""
-    if (options.labels is None) == (options.label is None):
+    if options.labels is None and options.label is None:
         raise UsageError(
             "say what the pictures show: --label open --every 2 --count 50, or on a terminal "
             "--labels open,closed,none, to be chosen by a key for each picture"
         )
-    if options.label is not None:
-        labels = [options.label]
-    else:
-        labels = list(dict.fromkeys(options.labels.split(",")))
-        if options.every is not None or options.count is not None:
-            raise UsageError("--every and --count belong to --label: with --labels, keys decide")
-        if not (sys.stdin.isatty() and sys.stdout.isatty()):
-            raise UsageError("--labels takes keys from a terminal; without one, name one --label")
-        if len(labels) > MOST_LABELS:
-            raise UsageError(f"there are keys for {MOST_LABELS} labels, not for {len(labels)}")
+    if options.labels is not None and options.label is not None:
+        raise UsageError("one of the two: --label by the clock, or --labels by keys")
+    labels = [options.label] if options.labels is None else _labels_of_keys(options)
     for label in labels:
         if not is_label(label):
             raise UsageError(f"{label!r} cannot be a label: {ALLOWED}")
+        if "," in label:
+            raise UsageError(f"{label!r} has a comma; for several labels: --labels")
+    return labels
+
+
+def _labels_of_keys(options: argparse.Namespace) -> list[str]:
+    labels = list(dict.fromkeys(options.labels.split(",")))
+    if options.every is not None or options.count is not None:
+        raise UsageError("--every and --count belong to --label: with --labels, keys decide")
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("--labels takes keys from a terminal; without one, name one --label")
+    if len(labels) > MOST_LABELS:
+        raise UsageError(f"there are keys for {MOST_LABELS} labels, not for {len(labels)}")
     return labels
 
 
@@ -114,6 +123,14 @@ def _config(options: argparse.Namespace) -> Config:
 def _every_s(options: argparse.Namespace) -> float:
     every_s: float | None = options.every
     return _EVERY_S if every_s is None else every_s
+
+
+def _folders(folder: Path) -> list[str]:
+    """The labels that are there already."""
+    try:
+        return [each.name for each in folder.iterdir() if each.is_dir()] if folder.is_dir() else []
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be read: {error.strerror}") from error
 
 
 def _made(folder: Path) -> Path:

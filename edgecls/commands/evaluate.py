@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from edgecls.commands.looking import dataset_of, look, subject_of
+from edgecls.commands.looking import dataset_of, look, subject_of, taught_as_json
 from edgecls.commands.tables import show
 from edgecls.evaluation.answers import answering
 from edgecls.evaluation.figures import AtThresholds, Figures, LabelFigures, Share, figures
@@ -34,7 +34,9 @@ def run(options: argparse.Namespace) -> int:
     answers, unreadable = look(options, examined, dataset_of(options), answering(examined.judge))
     found = figures(answers, examined.judge, decision.min_margin)
     if options.json:
-        line = json.dumps(_as_json(found, unreadable), ensure_ascii=False, separators=(",", ":"))
+        line = json.dumps(
+            _as_json(found, examined, unreadable), ensure_ascii=False, separators=(",", ":")
+        )
         sys.stdout.write(line + "\n")
     else:
         _show(found, unreadable)
@@ -43,8 +45,9 @@ def run(options: argparse.Namespace) -> int:
     return 1 if unreadable else 0
 
 
-def _as_json(found: Figures, unreadable: int) -> dict[str, Any]:
-    return {**figures_as_json(found), "unreadable": unreadable}
+def _as_json(found: Figures, examined: Examined, unreadable: int) -> dict[str, Any]:
+    taught = taught_as_json(examined)
+    return {**figures_as_json(found), "unreadable": unreadable, "taught": taught}
 
 
 def figures_as_json(found: Figures) -> dict[str, Any]:
@@ -111,13 +114,15 @@ def _show(found: Figures, unreadable: int) -> None:
     show_confusions(found)
 
 
-def show_by_score(found: Figures) -> None:
+def show_by_score(found: Figures, of: str = "") -> None:
     """What the rule lets through at the margin in force, and how much of that is right."""
     margin = found.now.min_margin
     by_score = [at for at in found.curve if at.min_margin == margin]
     rows = [at for at in by_score if at.covered.part][::2]
+    if not rows:
+        return
     show(
-        f"At min_margin {margin:g}",
+        f"At min_margin {margin:g}{of}",
         ("min_score", "accepted %", "of these, right %", "95 % interval"),
         [(f"{at.min_score:g}", *_covered(at)) for at in rows],
     )
@@ -125,6 +130,8 @@ def show_by_score(found: Figures) -> None:
 
 def _show_by_margin(found: Figures) -> None:
     by_margin = [at for at in found.curve if at.min_score == 0 and at.covered.part]
+    if not by_margin:
+        return
     show(
         "At min_score 0",
         ("min_margin", "accepted %", "of these, right %", "95 % interval"),

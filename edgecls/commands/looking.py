@@ -8,16 +8,17 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from edgecls import logs
 from edgecls.dataset import Dataset, read_dataset
 from edgecls.domain import Scores
-from edgecls.errors import EdgeclsError, PictureError
+from edgecls.errors import EdgeclsError, PictureError, one_line
 from edgecls.evaluation.looking import examine_all
 from edgecls.evaluation.subject import Examined, Subject, subject
+from edgecls.vision.provenance import Origin
 
 T = TypeVar("T")
 
@@ -60,6 +61,9 @@ def look(
     """
     for warning in examined.reading.warnings:
         logs.tell(f"{command_of(options)}: warning: {warning}", level=logging.WARNING)
+    if (origin := examined.origin) is not None:
+        said = one_line(f"{options.data}: if {_learned_from(examined, origin)}")
+        logs.tell(f"{command_of(options)}: warning: {said}", level=logging.WARNING)
     examples = dataset.examples
     examined.truths(examples)  # before a progress bar is drawn
     with progress(command_of(options), len(examples)) as seen:
@@ -68,6 +72,25 @@ def look(
     if not answers:
         raise EdgeclsError(f"{options.data}: none of its {len(examples)} pictures can be read")
     return answers, len(examples) - len(answers)
+
+
+def _learned_from(examined: Examined, origin: Origin) -> str:
+    count = sum(origin.pictures.values())
+    words = (
+        f"these are among the {count} pictures that {examined.reading.model.path.name} was taught "
+        f"from on {origin.taught_at[:10]}, the figures mean nothing"
+    )
+    if origin.accuracy is None or origin.accuracy_low is None or origin.accuracy_high is None:
+        return words
+    low, high = 100 * origin.accuracy_low, 100 * origin.accuracy_high
+    right = f"{100 * origin.accuracy:.0f} % ({low:.0f} to {high:.0f})"
+    return f"{words}: of pictures that it had not learned, teach found {right} right"
+
+
+def taught_as_json(examined: Examined) -> dict[str, Any] | None:
+    """Where the model comes from, as `models info` says it; None where it was not taught."""
+    origin = examined.origin
+    return None if origin is None else asdict(origin)
 
 
 Seen = Callable[[Path, PictureError | None], None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,7 @@ class Shelf:
 
     label: str
     album: Album
+    made: bool  # the folder is ours: nobody had it before
     there: int = 0  # pictures in the folder
     kept: list[Path] = field(default_factory=list)
     alike: int = 0
@@ -53,8 +54,8 @@ class Shelves:
         """Raises EdgeclsError for a folder that cannot be read."""
         jpeg = partial(encode, limit_bytes=_JPEG_BYTES)
         self.all = {
-            label: Shelf(label, Album(folder / label, jpeg, private=False, durable=True))
-            for label in labels
+            label: Shelf(label, Album(path, jpeg, private=False, durable=True), not path.exists())
+            for label, path in ((label, folder / label) for label in labels)
         }
         self._order: list[Shelf] = []  # of those that were kept
         self.newest = ""  # what came of the newest, in words
@@ -65,10 +66,16 @@ class Shelves:
     @property
     def taken(self) -> int:
         """How many pictures were taken, kept or not."""
-        return sum(len(shelf.kept) + shelf.alike for shelf in self.all.values())
+        return self.kept + sum(shelf.alike for shelf in self.all.values())
 
-    def take(self, label: str, frame: Frame, view: View) -> None:
-        """Keep a picture of the frame. Raises EdgeclsError where that is not possible."""
+    @property
+    def kept(self) -> int:
+        """How many of them were kept."""
+        return sum(len(shelf.kept) for shelf in self.all.values())
+
+    def take(self, label: str, frame: Frame, view: View) -> bool:
+        """Keep a picture of the frame, unless there is one like it; whether it was kept. Raises
+        EdgeclsError where that is not possible."""
         shelf = self.all[label]
         with _disk(shelf):
             path = shelf.album.keep(picture_of(frame, view))
@@ -80,6 +87,7 @@ class Shelves:
             shelf.there += 1
             self._order.append(shelf)
             self.newest = f"{label}: {path.name}"
+        return path is not None
 
     def undo(self) -> None:
         """Take the picture away that was kept last."""
@@ -91,11 +99,14 @@ class Shelves:
         with _disk(shelf):
             files.remove(path)
         shelf.there -= 1
+        if shelf.made:
+            with suppress(OSError):  # it is not empty
+                path.parent.rmdir()
         self.newest = f"{shelf.label}: {path.name} taken away"
 
 
 class ByClock:
-    """An onlooker that takes pictures of one label, `count` at most."""
+    """An onlooker that takes pictures of one label until `count` are kept."""
 
     inside = "the taking of a picture"
 
@@ -116,13 +127,13 @@ class ByClock:
         """Take one where it is due."""
         if not self._stopped.is_set() and self._pace.due(frame.moment.decision_s):
             self._shelves.take(self._label, frame, self._view)
-            if self._shelves.taken == self._count:
+            if self._shelves.kept == self._count:
                 self._stopped.set()
 
     def legend(self) -> str:
         """What a person can do."""
         of = "" if self._count is None else f" of {self._count}"
-        return f"{self._shelves.taken}{of} taken · Ctrl-C ends"
+        return f"{self._shelves.kept}{of} kept, {self._shelves.taken} taken · Ctrl-C ends"
 
 
 class ByKeys:
@@ -140,15 +151,20 @@ class ByKeys:
 
     def look(self, frame: Frame, _: Outcome) -> None:
         """Do what was pressed since the last frame."""
+        is_kept = False  # this frame
         for key in self._keyboard.pressed():
             if key == END:
                 self._stopped.set()
             elif key == UNDO:
                 self._shelves.undo()
-            else:
+                is_kept = False
+            elif key in {AGAIN, *self._keys}:
                 self._label = self._keys.get(key, self._label)
-                if self._label is not None and key in {AGAIN, *self._keys}:
-                    self._shelves.take(self._label, frame, self._view)
+                if self._label is not None and is_kept:
+                    # One picture with two labels could not be taught from.
+                    self._shelves.newest = f"{self._label}: too fast, not taken: press again"
+                elif self._label is not None:
+                    is_kept = self._shelves.take(self._label, frame, self._view)
 
     def legend(self) -> str:
         """What a person can do."""

@@ -6,24 +6,21 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from edgecls import logs
 from edgecls.commands.evaluate import (
     figures_as_json,
-    interval,
-    percent,
     rounded_interval,
     show_by_score,
     show_confusions,
     show_labels,
 )
 from edgecls.commands.looking import command_of, dataset_of, progress, subject_of
+from edgecls.commands.pasting import taught_as_toml
 from edgecls.commands.tables import show
-from edgecls.commands.tune import table_of, text_of
-from edgecls.errors import UsageError, one_line
+from edgecls.errors import ConfigError, EdgeclsError, ModelError, UsageError, one_line
 from edgecls.evaluation.figures import Share
 from edgecls.evaluation.subject import Subject
 from edgecls.teaching.alterations import alterations_for
@@ -33,10 +30,12 @@ from edgecls.teaching.embedding import Look
 from edgecls.teaching.labels import labelled
 from edgecls.teaching.lesson import Lesson, Taught, teach
 from edgecls.teaching.placing import may_be_put
-from edgecls.teaching.suggestion import Suggestion
-from edgecls.teaching.validation import Mistake
+from edgecls.teaching.validation import Mistake, Validation
+from edgecls.vision.model_file import read_extractor
+from edgecls.vision.provenance import read_provenance
 
 _NAMED = 10  # mistaken pictures; --json has them all
+_STOPPED = "stopped: nothing was written; what was looked at is remembered"
 _LINES = 12  # labels of a confusion table that fits a terminal
 
 
@@ -45,14 +44,18 @@ def run(options: argparse.Namespace) -> int:
     if options.model is None and options.watch is None:
         raise UsageError("name a model to build on with --base, or a watch with --watch")
     pictures = labelled(dataset_of(options), options.data)
-    named = subject_of(options)
+    watched = subject_of(options)
+    named = _to_build_on(watched, options)
     base = read_base(named.model, named.name)
     may_be_put(options.output, Path(named.model.file), len(base.backbone))
     alterations = alterations_for(len(pictures.files), len(pictures.labels))
     look = Look(base, named.watch.resize, alterations)
     lesson = Lesson(pictures, look, options.output)
     with progress(command_of(options), len(pictures.files)) as seen:
-        taught = teach(lesson, threads=options.threads, cache=user_cache(), seen=seen)
+        try:
+            taught = teach(lesson, threads=options.threads, cache=user_cache(), seen=seen)
+        except KeyboardInterrupt as error:
+            raise EdgeclsError(_STOPPED) from error
     for suspicion in taught.suspicions:
         logs.tell(f"edgecls teach: warning: {suspicion.sentence}", level=logging.WARNING)
     unreadable = len(pictures.files) - len(taught.embedded.pictures)
@@ -61,13 +64,40 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.write(json.dumps(told, ensure_ascii=False, separators=(",", ":")) + "\n")
     else:
         _show(lesson, taught, unreadable)
-        sys.stdout.write("\n".join(["", *_as_toml(lesson, taught, named, options)]) + "\n")
-    return 1 if unreadable else 0
+        sys.stdout.write(
+            "\n".join(["", *taught_as_toml(lesson, taught, watched, options.watch)]) + "\n"
+        )
+    return 1 if unreadable or taught.is_useless else 0
+
+
+def _to_build_on(named: Subject, options: argparse.Namespace) -> Subject:
+    """What is named; in place of a watch's model that was taught, what that was taught on."""
+    if options.model is not None:
+        return named
+    model = read_extractor(Path(named.model.file), named.model.delegate)
+    origin = read_provenance(model.content)
+    if origin is None:
+        return named
+    try:
+        parent = subject_of(argparse.Namespace(**vars(options) | {"model": origin.parent}))
+        found = read_extractor(Path(parent.model.file), parent.model.delegate).sha256
+    except (ConfigError, ModelError):
+        found = None
+    if found == origin.parent_sha256:
+        told = f"the base is {origin.parent}, on which {named.name} was taught"
+        logs.tell(f"edgecls teach: {one_line(told)}", level=logging.INFO)
+        return parent
+    told = (
+        f"the base is {named.name}, which was taught itself; better name what it was taught on: "
+        f"--base {origin.parent} (sha256 {origin.parent_sha256}), which is not found by its name"
+    )
+    logs.tell(f"edgecls teach: warning: {one_line(told)}", level=logging.WARNING)
+    return named
 
 
 def _show(lesson: Lesson, taught: Taught, unreadable: int) -> None:
     validation = taught.validation
-    sys.stdout.write(f"{_title(lesson, taught, unreadable)}\n")
+    sys.stdout.write(f"{one_line(_title(lesson, taught, unreadable))}\n")
     sys.stdout.writelines(f"  {one_line(sentence)}\n" for sentence in validation.sentences)
     show_labels(validation.figures.per_label)
     if len(validation.labels) > _LINES:
@@ -75,12 +105,28 @@ def _show(lesson: Lesson, taught: Taught, unreadable: int) -> None:
     elif validation.judged:
         _show_confusion(validation.labels, validation.confusion)
     _show_mistakes(validation.mistakes)
-    show_by_score(validation.figures)
+    show_by_score(validation.figures, _of_what(validation))
+
+
+def _of_what(validation: Validation) -> str:
+    """Why the table by thresholds may have other figures than the sentence about them."""
+    found, words = validation.suggestion, ", of all held-out pictures"
+    if found.false_alarms is not None:
+        words += ", those of nothing too"
+    same = any(
+        at.right == found.right
+        for at in validation.figures.curve
+        if (at.min_score, at.min_margin) == (found.min_score, found.min_margin)
+    )
+    if not same:
+        words += " (above, none had a part in choosing what judges it)"
+    return words
 
 
 def _title(lesson: Lesson, taught: Taught, unreadable: int) -> str:
     embedded = taught.embedded
     words = f"{lesson.target}: {len(taught.pictures)} labels, {len(embedded.pictures)} pictures"
+    words += f", on {lesson.look.base.name}"
     if unreadable:
         words += f", {unreadable} more unreadable"
     if embedded.as_seen:
@@ -105,38 +151,6 @@ def _show_mistakes(mistakes: tuple[Mistake, ...]) -> None:
     ]
     title = f"Mistakes ({len(rows)} of {len(mistakes)}, the surest first)"
     show(title, ("picture", "is", "said", "score"), rows)
-
-
-def _as_toml(
-    lesson: Lesson, taught: Taught, named: Subject, options: argparse.Namespace
-) -> Iterator[str]:
-    """A watch with the model: all of it is TOML, the words are comments."""
-    file = lesson.target.absolute()
-    yield from _expected(taught.validation.suggestion)
-    known = named.configured and named.name == file.stem
-    yield table_of(f"models.{text_of(file.stem)}", there=known)
-    yield f"file = {text_of(str(file))}"
-    yield ""
-    watch, there = options.watch or "NAME", options.watch is not None
-    if named.watch.labels is not None or named.watch.groups:
-        yield "# without the labels and groups of the model that it had"
-    yield table_of(f"watches.{watch}", there=there)
-    yield f"model = {text_of(file.stem)}"
-    yield f"resize = {text_of(lesson.look.resize)}"
-    yield ""
-    yield table_of(f"watches.{watch}.decision", there=there)
-    yield f"min_score = {taught.validation.suggestion.min_score!r}"
-    yield f"min_margin = {taught.validation.suggestion.min_margin!r}"
-
-
-def _expected(suggestion: Suggestion) -> Iterator[str]:
-    if not suggestion.learned:
-        yield "# the usual thresholds: the pictures cannot tell better ones"
-        return
-    right = f"{percent(suggestion.right)} % ({interval(suggestion.right)})"
-    yield f"# held out: accepted {percent(suggestion.covered)} %, of these right {right}"
-    if suggestion.false_alarms is not None:
-        yield f'# of the pictures of "none", accepted {percent(suggestion.false_alarms)} %'
 
 
 def _as_json(lesson: Lesson, taught: Taught, unreadable: int) -> dict[str, Any]:
@@ -171,9 +185,9 @@ def _as_json(lesson: Lesson, taught: Taught, unreadable: int) -> dict[str, Any]:
             "min_score": suggestion.min_score,
             "min_margin": suggestion.min_margin,
             "learned": suggestion.learned,
-            **_share("coverage", suggestion.covered),
-            **_share("accuracy_covered", suggestion.right),
-            **_share("false_alarms", suggestion.false_alarms),
+            **_share(validation, "coverage", suggestion.covered),
+            **_share(validation, "accuracy_covered", suggestion.right),
+            **_share(validation, "false_alarms", suggestion.false_alarms),
         },
         "sentences": validation.sentences,
         "warnings": [
@@ -196,8 +210,8 @@ def _as_json(lesson: Lesson, taught: Taught, unreadable: int) -> dict[str, Any]:
     }
 
 
-def _share(name: str, share: Share | None) -> dict[str, Any]:
-    interval = None if share is None else rounded_interval(share)
+def _share(validation: Validation, name: str, share: Share | None) -> dict[str, Any]:
+    interval = None if share is None else rounded_interval(validation.counted(share))
     return {name: _rounded(share), f"{name}_interval": interval}
 
 

@@ -13,11 +13,12 @@ from pathlib import Path
 from edgecls import logs
 from edgecls.catalogue import is_path
 from edgecls.commands.evaluate import interval, percent
-from edgecls.commands.looking import dataset_of, look, subject_of
+from edgecls.commands.looking import dataset_of, look, subject_of, taught_as_json
+from edgecls.commands.pasting import key_of, table, text_of, watch_name
 from edgecls.errors import EdgeclsError
 from edgecls.evaluation.figures import Share
 from edgecls.evaluation.subject import Examined, Subject
-from edgecls.evaluation.tuning import Tuned, sighting, tune
+from edgecls.evaluation.tuning import Setting, Tuned, lowest_score, sighting, tune
 
 
 def run(options: argparse.Namespace) -> int:
@@ -37,11 +38,18 @@ def run(options: argparse.Namespace) -> int:
         dataset_of(options),
         sighting(examined.judge, examined.reading.decoder),
     )
-    found = tune(seen, options.precision, sure=options.sure)
+    judge, min_margin = examined.judge, examined.settings.decision.min_margin
+    found = tune(
+        seen,
+        options.precision,
+        sure=options.sure,
+        present=Setting(1.0, round(judge.least_score, 6), min_margin),
+        lowest=lowest_score(len(judge.names)),
+    )
     if found is None:
         raise EdgeclsError(f"{options.data}: {len(seen)} pictures are too few to say anything")
     if options.json:
-        line = json.dumps(_as_json(found, unreadable), separators=(",", ":"))
+        line = json.dumps(_as_json(found, examined, unreadable), separators=(",", ":"))
         sys.stdout.write(line + "\n")
     else:
         sys.stdout.write("\n".join(_as_toml(found, named, options)) + "\n")
@@ -57,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     return 1 if unreadable or not found.reached else 0
 
 
-def _as_json(found: Tuned, unreadable: int) -> dict[str, object]:
+def _as_json(found: Tuned, examined: Examined, unreadable: int) -> dict[str, object]:
     return {
         "reached": found.reached,
         "temperature": found.setting.temperature,
@@ -74,6 +82,7 @@ def _as_json(found: Tuned, unreadable: int) -> dict[str, object]:
         },
         "hindsight_coverage": found.hindsight and _rounded(found.hindsight),
         "unreadable": unreadable,
+        "taught": taught_as_json(examined),
     }
 
 
@@ -83,6 +92,11 @@ def _rounded(share: Share) -> float | None:
 
 def _sorry(found: Tuned, options: argparse.Namespace) -> str:
     reached = f"{percent(found.held_out_right)} % ({interval(found.held_out_right)})"
+    if not options.sure and (found.held_out_right.value or 0) >= options.precision:
+        return (
+            f"{found.covered.whole} pictures are too few to show a precision of "
+            f"{100 * options.precision:g} %, though of the accepted ones {reached} are right"
+        )
     return (
         f"a precision of {100 * options.precision:g} %{' for sure' if options.sure else ''} cannot "
         f"be reached with these pictures; the best is {reached} of the "
@@ -102,34 +116,24 @@ def _as_toml(found: Tuned, named: Subject, options: argparse.Namespace) -> Itera
     if found.hindsight is not None:
         yield f"# in hindsight, {percent(found.hindsight)} % could have been accepted"
     yield from _model(found, named)
-    watch, there = options.watch or "NAME", options.watch is not None
-    yield table_of(f"watches.{watch}", there=there)
-    yield f"model = {text_of(named.name)}"
-    yield f"resize = {text_of(named.watch.resize)}"
+    watch, there = options.watch or watch_name(named.name), options.watch is not None
+    keys = (f"model = {text_of(named.name)}", f"resize = {text_of(named.watch.resize)}")
+    yield from table(f"watches.{watch}", keys, there=there)
     yield ""
-    yield table_of(f"watches.{watch}.decision", there=there)
-    yield f"min_score = {found.setting.min_score!r}"
-    yield f"min_margin = {found.setting.min_margin!r}"
+    setting = found.setting
+    keys = (f"min_score = {setting.min_score!r}", f"min_margin = {setting.min_margin!r}")
+    yield from table(f"watches.{watch}.decision", keys, there=there)
 
 
 def _model(found: Tuned, named: Subject) -> Iterator[str]:
     """The section of the model: all of it, or what is new to the one that there is."""
-    yield table_of(f"models.{text_of(named.name)}", there=named.configured)
+    keys = []
     if not named.configured:
         asked, labels = named.watch.model, named.model.labels_file
         file = str(Path(named.model.file).absolute()) if is_path(asked) else asked
-        yield f"file = {text_of(file)}"
+        keys.append(f"file = {text_of(file)}")
         if labels is not None:
-            yield f"labels_file = {text_of(str(Path(labels).absolute()))}"
-    yield f"temperature = {found.setting.temperature!r}"
+            keys.append(f"labels_file = {text_of(str(Path(labels).absolute()))}")
+    keys.append(f"temperature = {found.setting.temperature!r}")
+    yield from table(f"models.{key_of(named.name)}", keys, there=named.configured)
     yield ""
-
-
-def table_of(name: str, *, there: bool) -> str:
-    """The head of a table; TOML allows none twice, so that of one that is there is a comment."""
-    return f"# in [{name}], in place of the keys of these names:" if there else f"[{name}]"
-
-
-def text_of(text: str) -> str:
-    """A string of TOML, which is written as JSON writes it."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

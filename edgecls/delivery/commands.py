@@ -154,7 +154,10 @@ def parse_watch(asked: Asked, watches: Collection[str]) -> str:
 
 
 def parse_collect(asked: Asked, watches: Collection[str]) -> Collect:
-    """The parameters of `collect`. Raises BadCommand."""
+    """The parameters of `collect`; where there is one watch only, it need not be named. Raises
+    BadCommand."""
+    if len(watches) == 1:
+        asked = {"watch": next(iter(watches)), **asked}
     watch, label = parse_watch(asked, watches), asked.get("label")
     count, every_s = asked.get("count", 1), asked.get("every_s", 1)
     if not isinstance(label, str) or not is_label(label):

@@ -17,6 +17,7 @@ from edgecls.errors import ConfigError, UsageError
 from edgecls.settings import Config, ModelSettings, WatchSettings
 from edgecls.vision.engine import Reading, read
 from edgecls.vision.label_map import numbered
+from edgecls.vision.provenance import read_provenance
 
 _NAMED = 5  # so many unknown labels can be read in an error message
 _UNNAMED = (
@@ -32,6 +33,7 @@ class Subject:
     model: ModelSettings  # its paths are absolute
     watch: WatchSettings
     configured: bool = False  # there is a [models.NAME] for it
+    named: frozenset[str] = frozenset()  # all that the configuration has [models.NAME] for
 
 
 def subject(model: str | None, *, config: Path | None = None, watch: str | None = None) -> Subject:
@@ -50,12 +52,14 @@ def subject(model: str | None, *, config: Path | None = None, watch: str | None 
         settings = WatchSettings(model=model)
     else:
         raise UsageError("name a model with -m, or a watch with --watch")
-    if settings.model not in loaded.models:
+    names = frozenset(loaded.models)
+    if settings.model not in names:
         base = loaded.base if model is None else Path.cwd()
         file = find_model(settings.model, base)
-        return Subject(file.stem, ModelSettings(file=str(file)), settings)
+        return Subject(file.stem, ModelSettings(file=str(file)), settings, named=names)
     with naming(config or Path()):
-        return Subject(settings.model, model_settings(loaded, settings.model), settings, True)
+        model_of = model_settings(loaded, settings.model)
+    return Subject(settings.model, model_of, settings, configured=True, named=names)
 
 
 class Examined:
@@ -74,6 +78,7 @@ class Examined:
             delegate=model.delegate,
         )
         self.model = model
+        self.origin = read_provenance(self.reading.model.content)  # of a taught model
         decision = subject.watch.decision.advised(self.reading.model.metadata.min_score)
         self.settings = replace(subject.watch, decision=decision)
         self.judge = Judge(self.reading.labels, self.settings, sigmoid=self.reading.sigmoid)

@@ -13,6 +13,7 @@ from edgecls.decision.judge import Judge
 from edgecls.domain import Scores
 from edgecls.evaluation.answers import answering
 from edgecls.evaluation.figures import Share
+from edgecls.settings import DEFAULT_MIN_SCORE, DecisionSettings
 from edgecls.vision.activation import Decoder
 
 # 1 comes first: of settings that are equally good the first one wins. Finer steps would fit noise:
@@ -20,8 +21,10 @@ from edgecls.vision.activation import Decoder
 TEMPERATURES = (1.0, 0.7, 1.4, 0.5, 2.0)
 _MARGINS = tuple(step / 10 for step in range(1, 10))  # quantiles of all margins
 _FOLDS, _ROUNDS = 10, 3
+_HUNDREDTH = 0.01  # of a score: no threshold lies further below the least accepted one
 _STEP = 0.0025  # by which the precision that is asked of the pictures tuned on is raised
 _FEWEST = 20  # accepted pictures from which a share can be told
+_GAIN = 0.05  # of the pictures: for less, the present thresholds stay
 
 Sighting = NDArray[np.float64]
 """One picture at each temperature: score, margin, whether right, whether it may be accepted."""
@@ -49,6 +52,18 @@ class Setting:
     min_margin: float
 
 
+USUAL = Setting(1.0, DEFAULT_MIN_SCORE, DecisionSettings().min_margin)
+
+
+def lowest_score(categories: int) -> float:
+    """The least `min_score` that is proposed: twice what each of so many would get by chance.
+
+    `leave_score` is half of it, and what goes on at the score of chance would never end a state.
+    Never above the usual one.
+    """
+    return min(math.ceil(200 / categories) / 100, USUAL.min_score)
+
+
 @dataclass(frozen=True, slots=True)
 class Tuned:
     """A setting and what it comes to."""
@@ -62,14 +77,24 @@ class Tuned:
     reached: bool = False
 
 
-def tune(sightings: Sequence[Sighting], precision: float, *, sure: bool = False) -> Tuned | None:
+def tune(
+    sightings: Sequence[Sighting],
+    precision: float,
+    *,
+    sure: bool = False,
+    present: Setting = USUAL,
+    lowest: float = _HUNDREDTH,
+) -> Tuned | None:
     """The setting that reaches the precision with the most coverage; else the most precise one.
 
-    `sure`: the lower end of the held-out interval must reach it. None where the pictures are too
-    few to say anything.
+    `sure`: the lower end of the held-out interval must reach it. Of settings that are equally good
+    it is the one nearest to the `present` one, which itself stays where it reaches the precision
+    with nearly the coverage; its `min_score` is never below `lowest`. None where the pictures are
+    too few to say anything.
     """
-    pictures = _Pictures(np.array(sightings))
+    pictures = _Pictures(np.array(sightings), present, lowest)
     fewest = max(_FEWEST, math.ceil(1 / max(1 - precision, 0.01)))  # so many for a single mistake
+    hindsight = pictures.hindsight(precision, fewest)
     tried: list[Tuned] = []
     # A setting keeps a little less elsewhere than it promises of the pictures it was chosen on. So
     # the promise is raised until pictures that had no part in the choice bear out what is wanted.
@@ -77,7 +102,7 @@ def tune(sightings: Sequence[Sighting], precision: float, *, sure: bool = False)
         found = _tuned(pictures, min(float(raised), 1.0), fewest)
         if found is None:
             break
-        tried.append(replace(found, hindsight=tried[0].covered if tried else found.covered))
+        tried.append(replace(found, hindsight=hindsight))
         right = found.held_out_right
         borne_out = right.interval[0] if sure and right.interval else right.value
         if borne_out is not None and borne_out >= precision:
@@ -119,20 +144,39 @@ def _held_out(pictures: _Pictures, target: float, fewest: int) -> tuple[Share, S
 class _Pictures:
     """All sightings, by temperature, with the best score first."""
 
-    def __init__(self, sightings: NDArray[np.float64]) -> None:
+    def __init__(self, sightings: NDArray[np.float64], present: Setting, lowest: float) -> None:
         self.count = len(sightings)
+        self._lowest = lowest
+        self._present = replace(present, min_score=max(present.min_score, lowest))
         self._score, self._margin, right, may_be = np.moveaxis(sightings, (2, 1), (0, 1))
-        self._right, self._open = right.astype(bool), may_be.astype(bool)
+        self._right = right.astype(bool)
+        self._open = may_be.astype(bool) & (self._score >= lowest)
         self._order = [
             np.argsort(-score, kind="stable")[: int(opened.sum())]
             for score, opened in zip(np.where(self._open, self._score, -1), self._open, strict=True)
         ]
         self._margins = [
-            _cuts(margin[opened]) for margin, opened in zip(self._margin, self._open, strict=True)
+            sorted(
+                {present.min_margin, *_cuts(margin[opened])},
+                key=lambda cut: abs(cut - present.min_margin),
+            )
+            for margin, opened in zip(self._margin, self._open, strict=True)
         ]
 
     def most_covering(self, among: _Mask, target: float, fewest: int) -> Setting | None:
-        """The setting that accepts the most of these pictures and has `target` of them right."""
+        """The setting that accepts the most of these pictures and has `target` of them right; the
+        present one where that accepts nearly as many."""
+        count, best = self._best(among, target, fewest)
+        passed, right = self.shares(self._present, among)
+        enough = max(fewest, count - _GAIN * passed.whole)
+        stays = passed.part >= enough and right.part >= target * right.whole - 1e-9
+        return self._present if stays else best
+
+    def hindsight(self, target: float, fewest: int) -> Share:
+        """How many could be accepted by who knows them all."""
+        return Share(self._best(np.ones(self.count, bool), target, fewest)[0], self.count)
+
+    def _best(self, among: _Mask, target: float, fewest: int) -> tuple[int, Setting | None]:
         most, best = fewest - 1, None
         for place, temperature in enumerate(TEMPERATURES):
             order = self._order[place]
@@ -141,10 +185,17 @@ class _Pictures:
             right = self._right[place][order]
             for min_margin in self._margins[place]:
                 wide = margins >= min_margin
-                count, min_score = _longest(scores[wide], right[wide], target)
+                count, (below, at) = _longest(scores[wide], right[wide], target)
                 if count > most:
-                    most, best = count, Setting(temperature, min_score, min_margin)
-        return best
+                    score = self._nearest(below, at)
+                    most, best = count, Setting(temperature, score, min_margin)
+        return (0 if best is None else most), best
+
+    def _nearest(self, below: float, at: float) -> float:
+        """The present threshold where it lies between two scores, else a short number there."""
+        if below < self._present.min_score <= at:
+            return self._present.min_score
+        return max(_short(max(below, at - _HUNDREDTH), at), self._lowest)
 
     def shares(self, setting: Setting, among: _Mask) -> tuple[Share, Share]:
         """How many of these pictures it accepts, and how many of those are right."""
@@ -158,17 +209,18 @@ class _Pictures:
 
 def _longest(
     scores: NDArray[np.float64], right: NDArray[np.bool_], target: float
-) -> tuple[int, float]:
-    """How many of the pictures, best score first, can be accepted, and the least score for it."""
+) -> tuple[int, tuple[float, float]]:
+    """How many of the pictures, best score first, can be accepted; above which score, and from
+    which one on, the least score for it lies."""
     counts = np.arange(1, len(scores) + 1)
     enough = np.cumsum(right) >= target * counts - 1e-9
     enough[:-1] &= scores[1:] != scores[:-1]  # no threshold tells equal scores apart
     ends = np.flatnonzero(enough)
     if not len(ends):
-        return 0, 1.0
+        return 0, (1.0, 1.0)
     last = int(ends[-1])
     below = float(scores[last + 1]) if last + 1 < len(scores) else -math.inf
-    return last + 1, _short(below, float(scores[last]))
+    return last + 1, (below, float(scores[last]))
 
 
 def _cuts(margins: NDArray[np.float64]) -> list[float]:

@@ -26,6 +26,7 @@ from edgecls.vision.quantization import Encoder, Numbers, bytes_as_they_are
 from edgecls.vision.runtime import open_interpreter
 
 _MOST_PIXELS, _MOST_NUMBERS = 1 << 24, 1 << 17  # of a picture, of an embedding: more is damage
+_REMEMBERING = ("LSTM", "RNN", "SVDF", "ASSIGN_VARIABLE")  # ends of the names of operators
 _LARGEST_SPACE = 16  # an output with more places than a 16th of the picture's is a picture itself
 
 Embedding = NDArray[np.float32]
@@ -48,13 +49,14 @@ def read_base(settings: ModelSettings, name: str | None = None) -> Base:
     """The base of these settings, whose `file` is a path; `name` is what it is called.
 
     A classifier is cut before its last layer, an embedding extractor taken whole. Raises ModelError
-    where it is neither, or a classifier that cannot be cut; EdgeclsError where this system cannot
-    change models.
+    where it is neither, cannot be cut, or remembers earlier pictures; EdgeclsError where this
+    system cannot change models.
     """
     model = read_extractor(Path(settings.file), settings.delegate)
     if model.width * model.height > _MOST_PIXELS:
         raise ModelError(f"{model.path}: wants pictures of {model.width}x{model.height} pixels")
     graph = read_graph(model.content)
+    _check_memory(model, graph)
     reading = Reading(model, _labels(model), _encoder(model, settings), Decoder(model))
     place(model, settings.delegate)
     scores = model.ending is not Ending.LOGITS or bool(reading.labels)
@@ -144,6 +146,16 @@ def _cut(model: ModelFile, tensor: int, flat: int | None) -> bytes:
         network.then("RESHAPE", (tensor, sizes), network.output, options)
     network.drop_unreached()
     return network.packed()
+
+
+def _check_memory(model: ModelFile, graph: Graph) -> None:
+    """Raise ModelError for a model whose answer depends on the pictures before."""
+    name = next((each.name for each in graph.operators if each.name.endswith(_REMEMBERING)), None)
+    if name is not None:
+        raise ModelError(
+            f"{model.path}: remembers the pictures that it saw before ({name}): their embeddings "
+            "would depend on the order; take another base"
+        )
 
 
 def _check_extractor(model: ModelFile, graph: Graph, *, scores: bool) -> None:

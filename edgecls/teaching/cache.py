@@ -41,6 +41,7 @@ class Cache:
         self._folder = folder
         self._about = about
         self._numbers = numbers
+        self._writable = True
 
     def name(self, picture: Path) -> str | None:
         """What the row of a file of this content is called; None where it cannot be read."""
@@ -55,12 +56,11 @@ class Cache:
 
     def find(self, name: str | None) -> NDArray[np.float32] | None:
         """The row of that name, float32 of shape (numbers,), if it is there and whole."""
-        folder = self._folder
-        if folder is None or name is None:
+        if self._folder is None or name is None:
             return None
         try:
-            content = (folder / name).read_bytes()
-            os.utime(folder / name)  # the oldest go first
+            content = (self._folder / name).read_bytes()
+            os.utime(self._folder / name)  # the oldest go first
         except OSError:
             return None
         check, row = content[:_CHECK_BYTES], content[_CHECK_BYTES:]
@@ -70,8 +70,8 @@ class Cache:
 
     def keep(self, name: str | None, row: NDArray[np.float32]) -> None:
         """Remember a row, whole or not at all."""
-        folder = self._folder  # another thread may give it up meanwhile
-        if folder is None or name is None:
+        folder = self._folder
+        if folder is None or name is None or not self._writable:
             return
         content = row.astype(np.float32).tobytes()
         new = folder / f"{name}.{os.getpid()}.new"
@@ -98,10 +98,11 @@ class Cache:
                     Path(path).unlink(missing_ok=True)
 
     def _give_up(self, folder: Path, error: OSError) -> None:
-        if self._folder is not None:
-            self._folder = None
+        """What is there already can be read all the same."""
+        if self._writable:
+            self._writable = False
             log.warning(
-                "%s: %s; the next lesson looks at all pictures again", folder, error.strerror
+                "%s: %s; the next lesson looks at these pictures again", folder, error.strerror
             )
 
 

@@ -21,6 +21,7 @@ _PENALTIES = tuple(10 ** (step / 2) for step in range(2, -8, -1))
 _TEMPERATURES = tuple(2 ** (step / 4) for step in range(-16, 9))
 
 _SHORTEST = 1e-12  # a length to divide by
+_LARGEST = 1e15  # number of an embedding: squares of greater ones do not fit into 32 bits
 
 _Mask = NDArray[np.bool_]
 
@@ -43,12 +44,12 @@ def fit(sample: Sample, occasions: Numbers) -> Fitted:
 
     Regularisation and temperature are chosen by stratified cross-validation. Always the same for
     the same sample. Raises UsageError where there are not two classes with pictures, ModelError
-    for embeddings that are no numbers.
+    for embeddings that are no numbers, or too large to be squared.
     """
     if len(np.unique(sample.classes)) < 2:
         raise UsageError("a head needs pictures of at least two classes")
-    if not np.isfinite(sample.embeddings).all():
-        raise ModelError("the base makes embeddings that are no numbers")
+    if not np.abs(sample.embeddings).max() <= _LARGEST:  # this way round also refuses NaN
+        raise ModelError("the base makes embeddings that are no numbers, or huge ones")
     directions, learner = _prepared(sample)
     trial = _Trial(learner, folds(sample.truths, occasions))
     everything = np.ones(sample.count, bool)

@@ -16,11 +16,12 @@ def folds(truths: Numbers, occasions: Numbers) -> Numbers:
     """The fold of each picture (from 0, or NEVER), shape (pictures,).
 
     Each class has its share in each fold as far as that goes, and the pictures of one occasion are
-    in one fold, unless the class has no other.
+    in one fold, unless the class has no other. Classes with fewer occasions than folds are in the
+    same ones: of two pictures of each, the head that has seen both of one class but only one of the
+    other mistakes that one nearly always.
     """
     random = np.random.default_rng(0)
     found = np.full(len(truths), NEVER, np.intp)
-    sizes = np.zeros(_FOLDS, np.intp)
     for label in np.unique(truths):
         members = np.flatnonzero(truths == label)
         groups = _groups(members, occasions)
@@ -28,10 +29,9 @@ def folds(truths: Numbers, occasions: Numbers) -> Numbers:
         # The larger ones first, those of one size in any order.
         order = sorted(random.permutation(len(groups)), key=lambda place: -len(groups[place]))
         for group in (groups[place] for place in order) if len(groups) > 1 else ():
-            fold = min(range(_FOLDS), key=lambda fold: (of_class[fold], sizes[fold]))
+            fold = of_class.argmin()  # of equal ones the first, whatever the class
             found[group] = fold
             of_class[fold] += len(group)
-            sizes[fold] += len(group)
     return found
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgecls.dataset import Dataset, Example
+from edgecls.decision.groups import Grouping
 from edgecls.errors import UsageError
 from edgecls.vision.label_map import MAX_LABEL, clean
 
@@ -29,17 +31,13 @@ def labelled(dataset: Dataset, data: Path) -> Labelled:
     labels = tuple(sorted(set(texts)))
     for label in labels:
         _check(label, data)
-    _check_together(labels, data)
+    check_together(labels, data)
     if dataset.empty:
         raise UsageError(
             f"{data}: no pictures in the folder {dataset.empty[0]!r}; put some there, or remove it"
         )
     counts = Counter(texts)
-    if len(labels) == 1:
-        raise UsageError(
-            f"{data}: all pictures have the label {labels[0]!r}; wanted are two labels at least, "
-            'such as one more called "none", with pictures of the place without it'
-        )
+    _check_enough(labels, data)
     for label, count in counts.items():
         if count < FEWEST:
             raise UsageError(
@@ -68,16 +66,38 @@ def _check(label: str, data: Path) -> None:
     cleaned = clean(label)
     if cleaned != label:
         what = "is too long" if len(label) > MAX_LABEL else "has control characters or outer blanks"
-        raise UsageError(f"{data}: the label {label!r} {what}; call it {cleaned!r}")
+        mended = f"call it {cleaned!r}" if cleaned else "give it another name"
+        raise UsageError(f"{data}: the label {label!r} {what}; {mended}")
 
 
-def _check_together(labels: Sequence[str], data: Path) -> None:
-    """Labels that a person takes for one are one, written in two ways."""
+def _check_enough(labels: Sequence[str], data: Path) -> None:
+    """Two at least, and one of them not of those that a watch takes for nothing."""
+    grouping = Grouping(labels, {})
+    if len(grouping.names) > 1:
+        return
+    if grouping.nothing is not None:
+        raise UsageError(
+            f"{data}: all pictures have labels that mean that nothing is there "
+            f"({', '.join(labels)}); wanted is at least one label of something"
+        )
+    raise UsageError(
+        f"{data}: all pictures have the label {labels[0]!r}; wanted are two labels at least, "
+        'such as one more called "none", with pictures of the place without it'
+    )
+
+
+def check_together(labels: Iterable[str], data: Path) -> None:
+    """Labels that a person takes for one are one, written in two ways. Raises UsageError, which
+    begins with `data`."""
     known: dict[str, str] = {}
     for label in labels:
-        other = known.setdefault(" ".join(label.casefold().split()), label)
+        # On a Mac, folders have their umlauts in two characters.
+        plain = unicodedata.normalize("NFKC", label).casefold()
+        other = known.setdefault(" ".join(plain.split()), label)
         if other != label:
+            one, two = (unicodedata.normalize("NFC", each) for each in (other, label))
+            what = "capitals or blanks" if one != two else "how their accents are stored"
             raise UsageError(
-                f"{data}: the labels {other!r} and {label!r} differ in capitals or blanks alone; "
+                f"{data}: the labels {other!r} and {label!r} differ in {what} alone; "
                 "give both one name"
             )

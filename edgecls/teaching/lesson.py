@@ -17,11 +17,12 @@ from edgecls.pictures import read_picture
 from edgecls.pixels import ArrayImage, View
 from edgecls.teaching.embedding import Embedded, Look, embed_all, source_of
 from edgecls.teaching.fit import Fitted, fit
+from edgecls.teaching.guessing import guessing
 from edgecls.teaching.labels import FEWEST, Labelled
 from edgecls.teaching.occasions import occasions
 from edgecls.teaching.placing import put
 from edgecls.teaching.sample import Numbers, Sample
-from edgecls.teaching.suspicions import Suspicion, suspicions
+from edgecls.teaching.suspicions import Kind, Suspicion, suspicions
 from edgecls.teaching.validation import Validation, validate
 from edgecls.teaching.writing import taught_model
 from edgecls.vision.engine import Engine
@@ -51,10 +52,15 @@ class Taught:
     fitted: Fitted
     altered: bool  # it learned from altered copies as well
     validation: Validation
-    suspicions: tuple[Suspicion, ...]
+    suspicions: tuple[Suspicion, ...]  # the verdict last
     embedding_s: float  # reading and looking at the pictures
     fitting_s: float  # the head and its held-out figures
     writing_s: float  # the file and its proof
+
+    @property
+    def is_useless(self) -> bool:
+        """Nothing was learned that a watch could use."""
+        return any(each.kind is Kind.USELESS for each in self.suspicions)
 
 
 def teach(
@@ -80,6 +86,9 @@ def teach(
     kept = occasions(embedded.pictures)
     fitted, sample = _fitted(embedded, kept)
     validation = validate(sample, fitted, embedded.pictures, labelled.labels, kept)
+    suspected = tuple(suspicions(embedded.pictures, labelled.labels, kept))
+    if (verdict := guessing(validation)) is not None:
+        suspected = (*suspected, verdict)
     fitted_s = perf_counter()
     content = _written(lesson, fitted, validation, counts)
     put(content, lesson.target, lambda file: _prove(file, lesson, embedded, fitted))
@@ -90,7 +99,7 @@ def teach(
         fitted,
         len(sample.own) > sample.count,
         validation,
-        tuple(suspicions(embedded.pictures, labelled.labels, kept)),
+        suspected,
         embedded_s - began_s,
         fitted_s - embedded_s,
         perf_counter() - fitted_s,

@@ -17,6 +17,7 @@ from edgecls.likeness import Likeness
 _PAIRS = 0.9  # of pictures, one of each label, in which the same label has more
 _DIFFERENCE = 0.06  # of the medians; less is what a cloud does
 _SAME_PLACE = 0.7  # correlation of what the labels show on the average
+_FLAT = 1e-3  # spread of the cells of an empty picture, which shows no place
 _CHANCE = 4.0  # square of the standard errors that one pair of labels must lie off chance
 
 
@@ -45,8 +46,9 @@ def lights(likenesses: Sequence[Likeness]) -> list[Light]:
         if not len(colours[one]) or not len(colours[other]):
             continue
         candidates = [_compared(one, other, "brighter", brightness, tests)]
-        if _same_place(colours[one], colours[other]):
-            candidates.append(_compared(one, other, "redder", redness, tests))
+        redder = _compared(one, other, "redder", redness, tests)
+        if redder is not None and _same_place(colours[one], colours[other]):
+            candidates.append(redder)
         worst = max((c for c in candidates if c), key=lambda light: light.pairs, default=None)
         if worst is not None:
             found.append(worst)
@@ -77,6 +79,6 @@ def _pairs(ones: _Values, others: _Values) -> float:
 
 def _same_place(ones: Likeness, others: Likeness) -> bool:
     grey = [pictures.mean(axis=(0, 1)) for pictures in (ones, others)]
-    if min(shown.std() for shown in grey) == 0:
+    if min(shown.std() for shown in grey) < _FLAT:
         return False
     return bool(np.corrcoef(*grey)[0, 1] >= _SAME_PLACE)

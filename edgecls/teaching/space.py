@@ -14,12 +14,16 @@ _SPARE = 32  # so many more are followed, for the last ones to come out well
 _ROUNDS = 4
 _NEGLIGIBLE = 1e-6  # of the variance in the first direction
 _LEAST_SPREAD = 0.1  # of the mean one: what hardly varies must not be blown up
+# Of the length of the embeddings: noise of one grey level comes to more, rounding errors to less.
+# Blown up, they would be learned, and 32 bits would not do for the weights.
+_LEAST_SIZE = 1e-3
 _NOTHING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """features = embeddings @ axes - origin; of the pictures their mean is 0, their mean square 1.
+    """features = embeddings @ axes - origin; of the pictures their mean is 0, their mean square 1,
+    and less where the pictures hardly differ.
 
     Labels have no part in it, so that pictures which are held out may have.
     """
@@ -48,7 +52,8 @@ def space(embeddings: Floats) -> Space:
     scale = 1 / np.sqrt(spread + _LEAST_SPREAD * spread.mean() + np.float32(_NOTHING))
     centred = (embeddings - mean) * scale
     size = np.sqrt(np.vdot(centred, centred) / len(centred))
-    axes = scale[:, None] * _directions(centred) / max(float(size), _NOTHING)
+    least = _LEAST_SIZE * np.linalg.norm(mean * scale)
+    axes = scale[:, None] * _directions(centred) / max(float(size), float(least), _NOTHING)
     return Space(axes, mean @ axes)
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from edgecls.decision.judge import Judge
 from edgecls.evaluation.answers import Answer
 from edgecls.evaluation.figures import AtThresholds, Share, Thresholds
 from edgecls.settings import DecisionSettings
+from edgecls.teaching.sample import Numbers
 
 PRECISIONS = (0.95, 0.9, 0.8)
 """What is aimed at, one after the other: so much of what passes is to be right."""
@@ -44,22 +47,28 @@ class Suggestion:
         return self.precision is not None
 
 
-def suggest(answers: Sequence[Answer], judge: Judge, nothing: int | None) -> Suggestion:
+def suggest(
+    answers: Sequence[Answer], judge: Judge, nothing: int | None, occasions: Numbers
+) -> Suggestion:
     """The thresholds that let the most pass of what is right often enough.
 
-    `nothing` is the position of the category that means so: it is never accepted, but a picture of
-    nothing may be accepted as something. Where the pictures are too few, or too often mistaken,
-    the usual thresholds.
+    `occasions` (answers,): those of one occasion are kept together. `nothing` is the position of
+    the category that means so: it is never accepted, but a picture of nothing may be accepted as
+    something. Where the pictures are too few, or too often mistaken, the usual thresholds.
     """
     usual = (DecisionSettings().least_score, DecisionSettings().min_margin)
+    fold = np.unique(occasions, return_inverse=True)[1] % _FOLDS
     for precision in PRECISIONS:
         chosen = _best(answers, judge, precision, usual)
         if chosen is None:
             continue
         folds = []
         for place in range(_FOLDS):
-            others = [answer for number, answer in enumerate(answers) if number % _FOLDS != place]
-            folds.append((answers[place::_FOLDS], _best(others, judge, precision, usual) or chosen))
+            own, others = (
+                [answers[number] for number in np.flatnonzero(of).tolist()]
+                for of in (fold == place, fold != place)
+            )
+            folds.append((own, _best(others, judge, precision, usual) or chosen))
         found = _told(chosen, precision, folds, judge, nothing)
         if (found.right.value or 0.0) >= precision - _BORNE_OUT:
             return found

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
 
-from edgecls.decision.groups import Grouping
+from edgecls.decision.groups import NOTHING, Grouping
 from edgecls.likeness import alike
 from edgecls.teaching.light import lights
 from edgecls.teaching.occasions import originals
@@ -20,6 +21,7 @@ _MANY_ALIKE = 0.2  # of the pictures of a label
 _FEW_OCCASIONS = 4
 _PER_OCCASION = 3  # pictures, on the average, from which their number deceives
 _UNBALANCED = 5  # times as many
+_MISSPELT = 0.88  # likeness of words: `nonee` and `none1` are above it, `one` is not
 _NAMED = 3  # so many files or pairs can be read
 
 
@@ -32,6 +34,9 @@ class Kind(StrEnum):
     NEIGHBOURS = "neighbours"  # many pictures, few occasions
     LIGHT = "light"  # the light alone tells two labels apart
     UNBALANCED = "unbalanced"
+    MISSPELT = "misspelt"  # nearly `none`
+    GUESSING = "guessing"  # too few pictures to tell the result from it
+    USELESS = "useless"  # what was learned is no better, or never passes
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ def suspicions(
     found += _same_scene(album)
     found += _light(album)
     found += _unbalanced(album)
+    found += _misspelt(album)
     return found
 
 
@@ -106,21 +112,24 @@ def _of_label(album: _Album, place: int) -> Iterator[Suspicion]:
 
 
 def _few(album: _Album) -> Iterator[Suspicion]:
-    different = [len(np.unique(firsts)) for firsts in album.firsts]
-    few = {
-        label: float(count)
-        for label, count in zip(album.labels, different, strict=True)
-        if count < _FEW
-    }
+    found = zip(album.labels, album.firsts, strict=True)
+    few = {label: firsts for label, firsts in found if len(np.unique(firsts)) < _FEW}
     if few:
-        counts = ", ".join(f"{count:.0f} of {label!r}" for label, count in few.items())
+        counts = ", ".join(f"{_told(firsts)} of {label!r}" for label, firsts in few.items())
         yield Suspicion(
             Kind.FEW,
             tuple(few),
             f"there are few pictures ({counts}): the model is a first try; 20 of each label, taken "
             "at different times, make a better one",
-            few,
+            {label: float(len(np.unique(firsts))) for label, firsts in few.items()},
         )
+
+
+def _told(firsts: Numbers) -> str:
+    """How many pictures, and how many different ones where they are fewer."""
+    different = len(np.unique(firsts))
+    all_differ = different == len(firsts)
+    return f"{different}" if all_differ else f"{different} different ones of the {len(firsts)}"
 
 
 def _same_scene(album: _Album) -> Iterator[Suspicion]:
@@ -165,8 +174,8 @@ def _light(album: _Album) -> Iterator[Suspicion]:
             Kind.LIGHT,
             (more, less),
             f"pictures of {more!r} are {light.what} than those of {less!r} (in "
-            f"{int(100 * light.pairs)} of 100 pairs): the model may learn the light; take some of "
-            "each in the light of the other",
+            f"{int(100 * light.pairs)} of 100 pairs): unless the thing itself makes them so, the "
+            "model may learn the light; take some of each in the light of the other",
             {"pairs": light.pairs, "difference": light.difference, "suspected": len(found)},
         )
 
@@ -187,3 +196,17 @@ def _unbalanced(album: _Album) -> Iterator[Suspicion]:
             f"take more of {labels[1]!r}",
             {"most": counts[most], "least": counts[least]},
         )
+
+
+def _misspelt(album: _Album) -> Iterator[Suspicion]:
+    """A label that was to mean that nothing is there, and begins a state like any other."""
+    for label in () if any(album.nothing) else album.labels:
+        alike_by = SequenceMatcher(None, label.casefold(), NOTHING).ratio()
+        if alike_by >= _MISSPELT:
+            yield Suspicion(
+                Kind.MISSPELT,
+                (label,),
+                f"{label!r} is a label like any other; only {NOTHING!r} means that nothing is "
+                "there: if that was meant, rename its folder",
+                {"likeness": alike_by},
+            )

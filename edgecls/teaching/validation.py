@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,10 @@ class Validation:
         """For people: what it comes to, and how sure that is."""
         return tuple(_sentences(self))
 
+    def counted(self, share: Share) -> Share:
+        """A share of the judged pictures as one of their occasions: how sure that makes it."""
+        return _thinned(share, math.ceil(share.whole * self.occasions / max(self.judged, 1)))
+
 
 def validate(
     sample: Sample,
@@ -88,7 +93,7 @@ def validate(
         figures=figures(answers, judge, margin),
         confusion=_confusion(scores[judged], truths[judged], len(labels)),
         mistakes=_mistakes(scores, truths, judged, pictures, labels),
-        suggestion=suggest(answers, judge, grouping.nothing),
+        suggestion=suggest(answers, judge, grouping.nothing, occasions[judged]),
         calibration_error=calibration_error(scores[judged], right),
     )
 
@@ -170,22 +175,26 @@ def _sentences(found: Validation) -> Iterator[str]:
             f"there are labels with only {found.fewest} pictures, so this is a first hint: of 100 "
             f"new pictures {100 * low:.0f} to {100 * high:.0f} may be right; 20 of each tell more"
         )
-    yield from _of_thresholds(found.suggestion)
+    yield from _of_thresholds(found)
 
 
-def _of_thresholds(suggested: Suggestion) -> Iterator[str]:
+def _of_thresholds(found: Validation) -> Iterator[str]:
+    suggested = found.suggestion
     at = f"min_score {suggested.min_score:g} and min_margin {suggested.min_margin:g}"
     if suggested.precision is None and suggested.right.whole < FEWEST:
         at = f"the pictures are too few to choose thresholds by; with the usual {at}"
     elif suggested.precision is None:
         least = f"{100 * PRECISIONS[-1]:.0f} %"
         at = f"no thresholds keep {least} of what passes right; with the usual {at}"
+    shown = "" if suggested.false_alarms is None else " of something"
     yield (
-        f"{at}: {_told(suggested.covered)} of held-out pictures pass; of what passes "
-        f"{_told(suggested.right)} are right"
+        f"{at}: {_told(suggested.covered, found.counted(suggested.covered).interval)} of held-out "
+        f"pictures{shown} pass; of what passes "
+        f"{_told(suggested.right, found.counted(suggested.right).interval)} are right"
     )
     if suggested.false_alarms is not None:
-        yield f"of pictures of nothing {_told(suggested.false_alarms)} pass as something"
+        told = _told(suggested.false_alarms, found.counted(suggested.false_alarms).interval)
+        yield f"of pictures of nothing {told} pass as something"
 
 
 def _listed(labels: Sequence[str]) -> str:

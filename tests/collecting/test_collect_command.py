@@ -69,8 +69,8 @@ def test_it_ends_with_the_count_and_tells_programs_what_was_kept(tmp_path: Path)
     folder = str(tmp_path / "x/bin out")
     assert told == {"label": "bin out", "folder": folder, "kept": 4, "alike": 0}
     (told,) = json_lines(edgecls(*arguments, home=tmp_path).stdout)
-    assert told == {"label": "bin out", "folder": folder, "kept": 0, "alike": 4}
-    assert len(jpegs(tmp_path / "x/bin out")) == 4
+    assert told == {"label": "bin out", "folder": folder, "kept": 4, "alike": 4}
+    assert len(jpegs(tmp_path / "x/bin out")) == 8
 
 
 def test_of_a_still_video_one_picture_is_kept(tmp_path: Path) -> None:
@@ -106,7 +106,9 @@ def _seen(picture: Path) -> Path:
     ("arguments", "said"),
     [
         ((), "say what the pictures show: --label open"),
-        (("--label", "a", "--labels", "a,b"), "say what the pictures show: --label open"),
+        (("--label", "a", "--labels", "a,b"), "one of the two: --label by the clock, or --labels"),
+        (("--label", "open,closed"), "'open,closed' has a comma; for several labels: --labels"),
+        (("--label=-rf",), "'-rf' cannot be a label"),
         (("--labels", "a,b"), "--labels takes keys from a terminal"),
         (("--labels", "a,b", "--count", "3"), "--every and --count belong to --label"),
         (("--label", "../x"), "'../x' cannot be a label: it becomes the name of a folder"),
@@ -128,6 +130,25 @@ def test_what_cannot_be_done_is_said_in_one_line(
     assert said in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
     assert names(tmp_path / "x") == []
+
+
+@pytest.mark.parametrize(
+    ("there", "label", "differ"),
+    [
+        ("none", "None", "capitals or blanks"),
+        ("gate open", "gate  open", "capitals or blanks"),
+        ("Tu\u0308r", "T\u00fcr", "how their accents are stored"),  # a folder from a Mac
+    ],
+)
+def test_a_label_that_is_there_written_in_another_way_is_refused(
+    tmp_path: Path, there: str, label: str, differ: str
+) -> None:
+    (tmp_path / "x" / there).mkdir(parents=True)
+    config = write(tmp_path, "demo:")
+    done = edgecls("collect", "-c", config, "-o", tmp_path / "x", "--label", label, home=tmp_path)
+    assert done.returncode == 2
+    assert f"{tmp_path}/x: the labels {there!r} and {label!r} differ in {differ}" in done.stderr
+    assert names(tmp_path / "x") == [there]
 
 
 def test_a_camera_that_is_not_there_names_the_way_by_the_service(tmp_path: Path) -> None:
@@ -273,6 +294,52 @@ def test_keys_choose_a_label_take_a_picture_undo_and_end(
     assert [len(jpegs(tmp_path / "x" / label)) for label in ("open", "closed", "none")] == [1, 0, 1]
 
 
+def test_of_two_keys_within_a_frame_the_second_takes_nothing(
+    camera: CameraServer, tmp_path: Path
+) -> None:
+    with on_a_terminal(camera, tmp_path) as terminal:
+        terminal.shows("open 0   closed 0   none 0")
+        terminal.press("oc")
+        terminal.shows("closed: too fast, not taken: press again")
+        terminal.press(AGAIN)
+        terminal.shows("open 1   closed 1   none 0")
+        terminal.press("n" + UNDO + "o")  # the frame is free again
+        terminal.shows("open: nearly the same as one before, not kept")
+        terminal.press(QUIT)
+        assert terminal.end() == 0
+    assert [len(jpegs(tmp_path / "x" / label)) for label in ("open", "closed", "none")] == [1, 1, 0]
+
+
+def test_undo_takes_a_folder_back_that_was_made_for_the_picture(
+    camera: CameraServer, tmp_path: Path
+) -> None:
+    (tmp_path / "x/closed").mkdir(parents=True)
+    with on_a_terminal(camera, tmp_path) as terminal:
+        terminal.shows("open 0   closed 0   none 0")
+        for key, taken in (("o", "open 1"), ("c", "closed 1")):
+            terminal.press(key)
+            terminal.shows(taken)
+            terminal.press(UNDO)
+            terminal.shows("open 0   closed 0   none 0")
+        terminal.press("n")
+        terminal.shows("none 1")
+        terminal.press(UNDO + "n")
+        terminal.shows("none: ")
+        terminal.press(QUIT)
+        assert terminal.end() == 0
+    assert names(tmp_path / "x") == ["closed", "none"]
+    assert len(jpegs(tmp_path / "x/none")) == 1
+
+
+def test_labels_that_are_one_written_in_two_ways_are_refused(
+    camera: CameraServer, tmp_path: Path
+) -> None:
+    with on_a_terminal(camera, tmp_path, "--labels", "Person,none,person") as terminal:
+        assert terminal.end() == 2
+        assert b"the labels 'Person' and 'person' differ in capitals" in terminal.said
+    assert not (tmp_path / "x").exists()
+
+
 def test_space_takes_another_one_of_the_same_label(camera: CameraServer, tmp_path: Path) -> None:
     with on_a_terminal(camera, tmp_path) as terminal:
         terminal.shows("open 0")
@@ -349,21 +416,41 @@ def test_a_call_that_never_returns_leaves_the_terminal_as_it_was(
 
 
 def test_by_the_clock_a_terminal_shows_how_far_it_is(camera: CameraServer, tmp_path: Path) -> None:
-    clock = ("--label", "open", "--every", "0.2", "--count", "6")
+    clock = ("--label", "open", "--every", "0.2", "--count", "2")
     with on_a_terminal(camera, tmp_path, *clock) as terminal:
-        terminal.shows("of 6 taken")
+        terminal.shows("1 of 2 kept, 3 taken")
+        see(camera, 2)
         assert terminal.end() == 0
         assert terminal.modes == terminal.before
-    assert len(jpegs(tmp_path / "x/open")) == 1
+    assert len(jpegs(tmp_path / "x/open")) == 2
+
+
+def test_of_a_scene_that_stays_as_it_is_the_seconds_are_the_end(
+    camera: CameraServer, tmp_path: Path
+) -> None:
+    config = write(tmp_path, camera.url)
+    done = edgecls("collect", "-c", config, "-o", tmp_path / "x", "--label", "open",
+                   "--every", "0.1", "--count", "2", "--seconds", "3", home=tmp_path)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "/open: kept 1, " in done.stderr
+
+
+def test_seconds_without_a_picture_are_a_failure(camera: CameraServer, tmp_path: Path) -> None:
+    config = write(tmp_path, camera.url)
+    done = edgecls("collect", "-c", config, "-o", tmp_path / "x", "--label", "open",
+                   "--seconds", "0", home=tmp_path)  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith(": gave no picture")
 
 
 def test_a_watch_that_looks_seldom_does_not_set_the_pace(
     camera: CameraServer, tmp_path: Path
 ) -> None:
+    camera.pictures = [jpeg(photo_like(160, 120, seed)) for seed in range(9)]
     config = write(tmp_path, camera.url, "max_fps = 0.01")
     done = edgecls("collect", "-c", config, "-o", tmp_path / "x", "--label", "open",
                    "--every", "0.1", "--count", "5", home=tmp_path)  # fmt: skip
-    assert "kept 1, 4 were nearly the same as one before" in done.stderr
+    assert "/open: kept 5" in done.stderr
 
 
 def test_ten_labels_are_more_than_there_are_keys_for(camera: CameraServer, tmp_path: Path) -> None:

@@ -125,7 +125,8 @@ def test_other_settings_hold_from_the_moment_they_are_given(front: Front) -> Non
 
 LABEL = (
     '"label" must be a string: it becomes the name of a folder, so 1 to 100 bytes, '
-    "neither / nor \\, no control characters, no dot in front, no space in front or behind"
+    "neither / nor \\, no control characters, neither . nor - in front, "
+    "no space in front or behind"
 )
 
 
@@ -143,6 +144,14 @@ def test_pictures_are_asked_of_their_watch_by_their_label() -> None:
     assert front.ask("collect", watch="yard", label="x") == refusal("the watch yard is not enabled")
 
 
+def test_where_there_is_one_watch_it_need_not_be_named_for_pictures() -> None:
+    front = Front(commands=["collect"])
+    front.house.names = ["porch"]
+    assert front.ask("collect", label="open")["status"] == "ok"
+    assert front.house.collected == [Collect("porch", "open", 1, 1.0)]
+    assert front.ask("collect", watch="attic", label="open")["status"] == "error"
+
+
 @pytest.mark.parametrize(
     ("asked", "why"),
     [
@@ -151,6 +160,7 @@ def test_pictures_are_asked_of_their_watch_by_their_label() -> None:
         ({"watch": "porch"}, LABEL),
         ({"watch": "porch", "label": "../../etc"}, LABEL),
         ({"watch": "porch", "label": ".git"}, LABEL),
+        ({"watch": "porch", "label": "-rf"}, LABEL),
         ({"watch": "porch", "label": "a\u0000"}, LABEL),
         ({"watch": "porch", "label": 7}, LABEL),
         ({"watch": "porch", "label": "a", "count": 1001},

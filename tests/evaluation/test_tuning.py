@@ -13,7 +13,15 @@ from PIL import Image
 from edgecls.evaluation.figures import Share
 from edgecls.evaluation.looking import examine_all
 from edgecls.evaluation.subject import Examined, Subject
-from edgecls.evaluation.tuning import TEMPERATURES, Setting, Tuned, sighting, tune
+from edgecls.evaluation.tuning import (
+    TEMPERATURES,
+    USUAL,
+    Setting,
+    Tuned,
+    lowest_score,
+    sighting,
+    tune,
+)
 from edgecls.settings import ModelSettings, WatchSettings
 from tests.benchmarks.accuracy import photos
 from tests.programs import edgecls, json_lines
@@ -116,7 +124,35 @@ def test_where_all_are_right_all_are_accepted() -> None:
     pictures = calibrated(100)
     pictures[:, :, 2] = 1
     tuned = found(pictures, 0.9)
-    assert (tuned.setting, tuned.covered) == (Setting(1.0, 0.0, 0.0), Share(100, 100))
+    assert tuned.covered == Share(100, 100)
+    # A hundredth below the least score at most: at 0, a state would never end.
+    assert 0.49 < tuned.setting.min_score <= pictures[:, 0, 0].min()
+
+
+def test_of_equally_good_settings_the_present_one_stays() -> None:
+    pictures = calibrated(100)
+    pictures[:, :, 0] = np.linspace(0.58, 1, 100)[:, None]
+    pictures[:, :, 1:3] = 1
+    assert found(pictures, 0.9).setting == USUAL  # 96 of 100, so that 4 would be gained
+    strict = Setting(1.0, 0.7, 0.3)
+    tuned = tune(list(pictures[30:]), 0.9, present=strict)
+    assert tuned is not None
+    assert (tuned.setting, tuned.covered) == (strict, Share(70, 70))
+
+
+def test_no_threshold_is_so_low_that_chance_would_keep_a_state_alive() -> None:
+    pictures = calibrated(200)
+    pictures[:, :, 0] = np.linspace(0.05, 0.5, 200)[:, None]
+    pictures[:, :, 1:3] = 1
+    tuned = tune(list(pictures), 0.9, lowest=lowest_score(10))
+    assert tuned is not None
+    assert tuned.setting.min_score == 0.2  # half of which is what one of ten gets by chance
+    assert tuned.covered.part == (pictures[:, 0, 0] >= 0.2).sum()
+
+
+@pytest.mark.parametrize(("categories", "score"), [(2, 0.6), (3, 0.6), (4, 0.5), (1000, 0.01)])
+def test_the_lowest_threshold_is_by_the_number_of_categories(categories: int, score: float) -> None:
+    assert lowest_score(categories) == score
 
 
 def test_too_few_pictures_say_nothing() -> None:
@@ -140,7 +176,7 @@ def test_the_toml_can_be_pasted_and_does_what_it_says(data: Path, tmp_path: Path
     )
     assert (done.returncode, done.stderr) == (0, "")
     config = tmp_path / "edgecls.toml"
-    pasted = done.stdout.replace("NAME", "porch")
+    pasted = done.stdout.replace("watches.mobilenet_v1_0_25_128", "watches.porch")
     config.write_text(f'[cameras.porch]\nsource = "demo:"\n\n{pasted}')
     told = edgecls("evaluate", table, "-c", config, "--watch", "porch", "--json", home=tmp_path)
     (does,) = json_lines(told.stdout)
@@ -156,7 +192,7 @@ def test_a_precision_out_of_reach_is_told_with_the_best(own: Path, tmp_path: Pat
     assert line["reached"] is False
     assert set(line) == {
         "reached", "temperature", "min_score", "min_margin", "images", "coverage",
-        "accuracy_covered", "held_out", "hindsight_coverage", "unreadable",
+        "accuracy_covered", "held_out", "hindsight_coverage", "unreadable", "taught",
     }  # fmt: skip
     assert "a precision of 90 % cannot be reached with these pictures; the best is" in done.stderr
     toml = edgecls(*asked, home=tmp_path)
@@ -177,11 +213,11 @@ def test_only_what_is_new_is_said_of_a_model_of_the_configuration(
     done = edgecls(*asked, home=tmp_path)
     assert done.returncode == 0
     assert "min_score_by_label is left aside" in done.stderr
-    assert "[" not in "".join(line for line in done.stdout.splitlines() if line[:1] != "#")
-    assert set(tomllib.loads(done.stdout)) == {
-        "temperature", "model", "resize", "min_score", "min_margin",
-    }  # fmt: skip
-    for table in ('models."sharp"', "watches.porch", "watches.porch.decision"):
+    keys = {line[2:].split(" = ")[0] for line in done.stdout.splitlines() if " = " in line}
+    assert keys == {"temperature", "model", "resize", "min_score", "min_margin"}
+    config.write_text(config.read_text() + done.stdout)  # all is a comment, wherever it is pasted
+    assert edgecls("check-config", "-c", config, home=tmp_path).returncode == 0
+    for table in ("models.sharp", "watches.porch", "watches.porch.decision"):
         assert f"# in [{table}], in place of the keys of these names:" in done.stdout
 
 

@@ -19,7 +19,6 @@ BASES = {
     "automl_labeler_model": 1280,
     "ei_mask_rgb_96_int8": 1280,
     "ei_weather_gray_96_int8": 1280,
-    "keras_lstm_mnist_ptq": 560,
     "mnist_28x28x1_uint8": 64,
     "mobilenet_edgetpu_0.75_224_post_training_quant": 1280,
     "mobilenet_v1_0.25_128": 256,

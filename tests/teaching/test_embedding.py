@@ -129,7 +129,15 @@ def test_a_cache_that_cannot_be_written_is_said_once(
     found = embedded(files, base, cache=tmp_path / "file/cache", threads=1)
     assert len(found.pictures) == len(files)
     (line,) = [record.getMessage() for record in caplog.records]
-    assert "looks at all pictures again" in line
+    assert "looks at these pictures again" in line
+
+
+def test_a_cache_that_cannot_be_written_is_still_read(tmp_path: Path) -> None:
+    cache, row = Cache(tmp_path, "test", 10), np.arange(10, dtype=np.float32)
+    cache.keep("there", row)
+    (tmp_path / "new").mkdir()
+    cache.keep("new", row)  # a folder lies in its place
+    assert cache.find("there") is not None
 
 
 def test_the_cache_is_bounded_and_lets_go_of_what_was_not_used(tmp_path: Path) -> None:

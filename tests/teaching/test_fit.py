@@ -130,6 +130,15 @@ def test_embeddings_that_are_all_the_same_give_equal_scores() -> None:
     assert scores == pytest.approx(np.full((10, 2), 0.5), abs=1e-3)
 
 
+def test_what_differs_by_rounding_alone_is_not_learned() -> None:
+    noise = blobs([4, 3]).embeddings * 1e-7
+    ones = (noise + np.arange(1, 41)).astype(np.float32)
+    same = sample(ones, np.repeat([0, 1], [4, 3]))
+    head = fit(same, alone(same)).head
+    assert head.scores(ones) == pytest.approx(np.full((7, 2), 0.5), abs=0.02)
+    assert np.abs(head.weights).max() < 1  # else float32 would not tell the scores exactly
+
+
 def test_two_pictures_of_each_class_are_enough_and_one_gives_no_figures() -> None:
     two, one = blobs([2, 2]), blobs([1, 1])
     assert np.isfinite(fit(two, alone(two)).held_out).all()
@@ -144,9 +153,10 @@ def test_one_class_is_refused() -> None:
         fit(single, alone(single))
 
 
-def test_embeddings_that_are_no_numbers_are_refused() -> None:
+@pytest.mark.parametrize("number", [np.nan, np.inf, -1e25])
+def test_embeddings_that_are_no_numbers_are_refused(number: float) -> None:
     broken = blobs([5, 5])
-    broken.embeddings[3, 3] = np.nan
+    broken.embeddings[3, 3] = number
     with pytest.raises(ModelError, match="no numbers"):
         fit(broken, alone(broken))
 
@@ -156,6 +166,26 @@ def test_each_class_has_its_share_in_each_fold() -> None:
     fold = folds(truths, np.arange(65))
     for label, count in ((0, 10), (1, 2), (2, 1)):
         assert np.bincount(fold[truths == label]).tolist() == [count] * 5
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 7])
+def test_few_pictures_of_each_class_are_held_out_together(count: int) -> None:
+    truths = np.repeat([0, 1, 2], count)
+    fold = folds(truths, np.arange(3 * count))
+    shares = [np.bincount(fold[truths == label], minlength=5).tolist() for label in range(3)]
+    assert shares[0] == shares[1] == shares[2]
+
+
+def test_held_out_pictures_of_two_of_each_class_are_not_judged_worse_than_new_ones() -> None:
+    judged, new = [], []
+    for seed in range(20):
+        both = blobs([42, 42], apart=4, seed=seed)
+        learned = np.arange(84) % 42 < 2
+        few, rest = (sample(both.embeddings[of], both.classes[of]) for of in (learned, ~learned))
+        fitted = fit(few, alone(few))
+        judged.append(share_right(fitted.held_out, few))
+        new.append(share_right(fitted.head.scores(rest.embeddings), rest))
+    assert np.mean(judged) == pytest.approx(np.mean(new), abs=0.15)
 
 
 def test_an_occasion_is_in_one_fold() -> None:

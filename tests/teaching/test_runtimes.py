@@ -18,10 +18,9 @@ from tests.teaching.bases import LABELS, base_of, origin_of, random_head, seen
 
 pytest.importorskip("ai_edge_litert.schema_py_generated")
 
-KINDS = (  # float, uint8 and int8; with space, in three dimensions, channels first; grey and RGB
+KINDS = (  # float, uint8 and int8; with space, channels first; grey and RGB
     "automl_labeler_model",
     "ei_weather_gray_96_int8",
-    "keras_lstm_mnist_ptq",
     "mnist_28x28x1_uint8",
     "mobilenet_v1_0.25_128",
     "mobilenet_v1_0.25_128_quant",

@@ -75,7 +75,13 @@ def test_good_photos_are_above_suspicion(good: list[list[Picture]]) -> None:
 def test_few_pictures_of_a_label_are_counted(good: list[list[Picture]]) -> None:
     (found,) = suspected([good[0], good[1][:6], good[2]])
     assert (found.kind, found.labels, found.figures) == (Kind.FEW, ("dog",), {"dog": 6})
-    assert "6 of 'dog'" in found.sentence
+    assert "(6 of 'dog')" in found.sentence
+
+
+def test_of_few_pictures_the_different_ones_are_counted(good: list[list[Picture]]) -> None:
+    found = suspected([good[0], [*good[1][:6], good[1][0]], good[2]])
+    (few,) = [each for each in found if each.kind is Kind.FEW]
+    assert "(6 different ones of the 7 of 'dog')" in few.sentence
 
 
 def test_pictures_that_are_copies_teach_nothing(
@@ -206,3 +212,20 @@ def test_a_file_that_is_no_picture_was_taken_nobody_knows_when(tmp_path: Path) -
     (tmp_path / "gate.jpg").write_bytes(b"no picture")
     assert taken_s(tmp_path / "gate.jpg") is None
     assert taken_s(tmp_path / "missing.jpg") is None
+
+
+def test_empty_pictures_show_no_place() -> None:
+    colours = ((120, 100, 80), (10, 60, 90))
+    by_label = [
+        [noticed(Path("x.png"), label, np.full((30, 40, 3), colour, np.uint8))] * 5
+        for label, colour in enumerate(colours)
+    ]
+    found = suspected(by_label, ("one", "other"))  # NumPy would warn of a correlation of nothing
+    assert not any("redder" in each.sentence for each in found)
+
+
+def test_a_label_that_is_nearly_none_is_asked_about(good: list[list[Picture]]) -> None:
+    (found,) = suspected(good, ("bird", "dog", "nonee"))
+    assert (found.kind, found.labels) == (Kind.MISSPELT, ("nonee",))
+    assert suspected(good, ("one", "two", "three")) == []
+    assert suspected(good, ("none", "none1", "two")) == []

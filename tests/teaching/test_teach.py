@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw, ImageOps
 from edgecls import Classifier
 from edgecls.config import parse
 from edgecls.errors import EdgeclsError
-from edgecls.teaching.placing import put
+from edgecls.teaching.placing import may_be_put, put
 from edgecls.vision.engine import Engine
 from edgecls.vision.provenance import read_provenance
 from tests.brokers import wait_until
@@ -111,7 +111,9 @@ def test_the_configuration_it_prints_runs_and_is_right(
 ) -> None:
     done = teach(school / "pets", base, tmp_path / "pets.tflite", home=school)
     assert (done.returncode, "\x1b" in done.stdout) == (0, False)
-    told = done.stdout[done.stdout.index("[models.") :].replace("watches.NAME", "watches.porch")
+    assert f"pets.tflite: 3 labels, 30 pictures, on {SMALL}\n" in done.stdout
+    told = done.stdout[done.stdout.index("[models.") :]
+    assert tomllib.loads(told)["watches"]["pets"]["labels"] == ["bird", "dog", "food"]
     (tmp_path / "frames").mkdir()
     for number in range(8):
         shutil.copy(photos_of(data, "food")[0], tmp_path / f"frames/{number}.jpeg")
@@ -198,6 +200,89 @@ def test_a_watch_brings_base_and_resize(data: Path, base: Path, tmp_path: Path) 
     assert (said["base"]["name"], said["resize"]) == ("old", "fit")
 
 
+def test_figures_of_a_taught_model_come_with_a_warning(
+    lesson: dict[str, Any], school: Path
+) -> None:
+    asked = (school / "pets", "-m", school / "pets.tflite", "--json")
+    for command, options in (("evaluate", ()), ("tune", ("--precision", 0.8))):
+        said = edgecls(command, *asked, *options, home=school)
+        (line,) = [line for line in said.stderr.splitlines() if "warning" in line]
+        assert "among the 30 pictures that pets.tflite was taught from" in line
+        assert f"teach found {100 * lesson['held_out']['accuracy']:.0f} % (" in line
+        (figures,) = json_lines(said.stdout)
+        assert figures["taught"]["pictures"] == lesson["labels"]
+        assert figures["min_score"] >= 0.3
+
+
+@pytest.fixture
+def gate(lesson: dict[str, Any], school: Path, data: Path, tmp_path: Path) -> Path:
+    """A configuration with a watch on a taught model, whose base is known by its name."""
+    shutil.copy(school / "pets.tflite", tmp_path / "pets.tflite")
+    collected(data, tmp_path / "more", 5, ("dog", "food"))
+    (tmp_path / "more/food").rename(tmp_path / "more/none")
+    config = tmp_path / "edgecls.toml"
+    config.write_text(
+        f'[cameras.gate]\nsource = "demo:"\n[models."{SMALL}"]\n'
+        f'file = "{data}/models/{SMALL}.tflite"\n[models.now]\nfile = "pets.tflite"\n'
+        '[watches.gate]\nmodel = "now"\n[watches.gate.decision]\nmin_score = 0.7\n'
+    )
+    return config
+
+
+def again(config: Path, *options: object) -> subprocess.CompletedProcess[str]:
+    folder = config.parent
+    asked = ("teach", folder / "more", "-c", config, "--watch", "gate", *options)
+    return edgecls(*asked, home=folder)
+
+
+def test_a_second_round_by_the_watch_builds_on_what_the_first_one_did(gate: Path) -> None:
+    target = gate.parent / "pets.tflite"
+    done = again(gate, "-o", target)
+    assert done.returncode == 0, done.stderr
+    assert f"the base is {SMALL}, on which now was taught" in done.stderr
+    assert f"2 labels, 10 pictures, on {SMALL}" in done.stdout
+    assert "of held-out pictures of something pass" in done.stdout
+    assert "At min_margin 0.1, of all held-out pictures, those of nothing too" in done.stdout
+    with Engine(target) as engine:
+        assert engine.labels == ("dog", "none")
+    assert "# in [models.now]" in done.stdout
+    assert '# labels = ["dog"]' in done.stdout
+
+
+def test_what_is_printed_for_a_watch_can_be_pasted_as_a_whole(gate: Path) -> None:
+    done = again(gate, "-o", gate.parent / "next.tflite")
+    gate.write_text(gate.read_text() + done.stdout[done.stdout.index("# the usual") :])
+    checked = edgecls("check-config", "-c", gate, home=gate.parent)
+    assert checked.returncode == 0, checked.stderr
+    assert tomllib.loads(gate.read_text())["models"]["next"]
+
+
+def test_a_taught_base_whose_own_is_gone_is_told(gate: Path, data: Path) -> None:
+    other = data / "models/mobilenet_v2_1.0_224_quant.tflite"  # has that name, and is another one
+    gate.write_text(gate.read_text().replace(f"{data}/models/{SMALL}.tflite", str(other)))
+    done = again(gate, "-o", gate.parent / "next.tflite")
+    assert done.returncode == 0
+    assert f"better name what it was taught on: --base {SMALL}" in done.stderr
+    assert "2 labels, 10 pictures, on now" in done.stdout
+    done = again(gate, "-o", gate.parent / "pets.tflite")
+    assert done.returncode == 2
+    assert f"is the base itself; to teach it anew, name what it was taught on: --base {SMALL}" in (
+        done.stderr
+    )
+
+
+def test_what_was_learned_from_mixed_up_pictures_is_said_to_be_no_use(
+    data: Path, base: Path, tmp_path: Path
+) -> None:
+    for number, photo in enumerate(photos_of(data, "dog")[:16]):
+        (tmp_path / f"mixed/{'ab'[number % 2]}").mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"mixed/{'ab'[number % 2]}/{photo.name}").symlink_to(photo)
+    done = teach(tmp_path / "mixed", base, tmp_path / "x.tflite", home=tmp_path)
+    assert done.returncode == 1
+    assert "do not use it; look whether each picture lies in the right folder" in done.stderr
+    assert (tmp_path / "x.tflite").is_file()
+
+
 Spoil = Callable[[Path], object]
 
 
@@ -271,11 +356,13 @@ def test_a_base_that_is_none_is_told(
 @pytest.mark.parametrize(
     ("output", "sentence"),
     [
-        ("x.lite", "has another ending than .tflite"),
+        ("x.lite", "must end in .tflite, such as x.tflite"),
         ("folder.tflite", "is a folder; name a file in it"),
         ("nowhere/x.tflite", "there is no folder"),
         ("base.tflite", "is the base itself"),
         ("other.tflite", "is there and was not taught by edgecls"),
+        ("pipe.tflite", "is a pipe or a device"),
+        ("full.tflite", "is a pipe or a device"),
     ],
 )
 def test_a_place_where_no_model_may_be_put_is_told_before_the_work(
@@ -284,6 +371,8 @@ def test_a_place_where_no_model_may_be_put_is_told_before_the_work(
     folder = collected(data, tmp_path / "pets", 2)
     own = Path(shutil.copy(base, tmp_path / "base.tflite"))
     (tmp_path / "folder.tflite").mkdir()
+    os.mkfifo(tmp_path / "pipe.tflite")
+    (tmp_path / "full.tflite").symlink_to("/dev/full")
     shutil.copy(base, tmp_path / "other.tflite")
     (folder / "dog/bad.jpg").touch()  # would be named if it were read
     done = teach(folder, own, tmp_path / output, home=tmp_path)
@@ -332,7 +421,8 @@ def test_an_interrupted_lesson_leaves_nothing_but_what_it_remembers(
     target = tmp_path / "x.tflite"
     with Running("teach", folder, "--base", model, "-o", target, home=tmp_path) as lesson:
         wait_until(lambda: cache.is_dir() and any(cache.iterdir()), "a picture was looked at")
-        assert lesson.stop(signal.SIGINT) == (0, "", "")
+        said = "edgecls teach: stopped: nothing was written; what was looked at is remembered\n"
+        assert lesson.stop(signal.SIGINT) == (1, "", said)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["cache", "pets"]
 
 
@@ -364,6 +454,31 @@ def test_on_a_terminal_a_bar_is_drawn_and_wiped(data: Path, base: Path, tmp_path
     os.close(ours)
     assert "10/10" in drawn
     assert len(done.stdout.splitlines()) == 1
+
+
+def test_two_lessons_for_one_place_do_not_write_into_one_file(tmp_path: Path) -> None:
+    target = tmp_path / "x.tflite"
+
+    def prove(new: Path) -> None:
+        # Another process, meanwhile, tries the same place and puts its model there.
+        code = (
+            "from pathlib import Path; from edgecls.teaching.placing import may_be_put, put\n"
+            f"file = Path({str(target)!r}); may_be_put(file, file, 10)\n"
+            "put(b'theirs', file, lambda _: None)"
+        )
+        subprocess.run([sys.executable, "-c", code], timeout=TIMEOUT_S, check=True)
+        assert target.read_bytes() == b"theirs"
+        assert new.read_bytes() == b"ours"
+
+    put(b"ours", target, prove)
+    assert target.read_bytes() == b"ours"
+    assert [p.name for p in tmp_path.iterdir()] == ["x.tflite"]
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 248])
+def test_a_name_that_no_disk_takes_is_told(name: str, tmp_path: Path, base: Path) -> None:
+    with pytest.raises(EdgeclsError, match="cannot be written: File name too long"):
+        may_be_put(tmp_path / f"{name}.tflite", base, 10)
 
 
 def test_a_link_goes_on_leading_to_the_model(tmp_path: Path) -> None:

@@ -123,6 +123,17 @@ def test_many_pictures_of_few_occasions_are_not_sure() -> None:
     assert found.interval[1] - found.interval[0] > 1.5 * (high - low)
 
 
+def test_thresholds_are_no_surer_than_the_occasions_that_they_were_tried_on() -> None:
+    learned = blobs([30, 30])
+    alone, together = validated(learned), validated(learned, occasions=np.arange(60) // 10)
+    assert (alone.accuracy.value, together.accuracy.value) == (1, 1)
+    low, _ = alone.counted(alone.suggestion.right).interval or (0, 0)
+    lower, _ = together.counted(together.suggestion.right).interval or (0, 0)
+    assert low > 0.9
+    assert lower < 0.7
+    assert "(100 %; 61 to 100) are right" in together.sentences[-1]
+
+
 def test_labels_of_a_single_occasion_are_named() -> None:
     learned = blobs([20, 20])
     found = validated(learned, occasions=np.concatenate([np.arange(20), np.full(20, 20)]))
