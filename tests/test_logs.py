@@ -16,9 +16,11 @@ from tests.programs import TIMEOUT_S, environment, json_lines
 SCENE = """
 [cameras.porch]
 source = "demo:"
+[models.eye]
+file = "camera_health_v1"
+delegate = "edgetpu"
 [watches.porch]
-model = "camera_health_v1"
-shadow = "nowhere.tflite"
+model = "eye"
 """
 SAYS_IT_ALL = """
 import logging, os, sys
@@ -106,8 +108,8 @@ def test_every_line_of_a_command_is_an_object(debug: list[str], tmp_path: Path) 
     options = ("-c", str(file), "--log-format", "json", *debug)
     lines = json_lines(logged("", tmp_path, "-m", "edgecls", "run", "--frames", "2", *options))
     warnings = [line["message"] for line in lines if line["level"] == "warning"]
-    (warning,) = warnings
-    assert warning.startswith("watch porch: goes on without its shadow: ")
+    said = "the model is not compiled for the Edge TPU: it runs on the CPU"
+    assert warnings == [f"model camera_health_v1: {said}"]
     assert all(set(line) >= {"ts", "level", "logger", "message"} for line in lines)
     file.write_text(SCENE + "colour = 1")
     (last,) = json_lines(logged("", tmp_path, "-m", "edgecls", "run", *options))
