@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from edgecls.engines import Engines, model_settings, pair_settings
+from edgecls.builds import model_settings, pair_settings
+from edgecls.engines import Engines
 from edgecls.errors import ModelError
 from edgecls.good import Good
 from edgecls.lastgood import LastGood

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from edgecls.engines import fallback_settings, wanted
+from edgecls.builds import fallback_settings
+from edgecls.engines import wanted
 from edgecls.settings import Config, ModelSettings
 from tests.conftest import PROJECT
 from tests.vision.tpu import models

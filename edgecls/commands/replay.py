@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from edgecls import logs
+from edgecls.builds import model_settings
 from edgecls.commands.tables import show
 from edgecls.config import load, naming
 from edgecls.decision.decider import Decider
 from edgecls.device import device_id, state_dir
 from edgecls.domain import Phase
-from edgecls.engines import model_settings, network_of, reading_of
+from edgecls.engines import network_of, reading_of
 from edgecls.errors import EdgeclsError, UsageError, one_line
 from edgecls.scores.comparison import Pair, compared
 from edgecls.scores.recorder import scores_folder

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from edgecls.builds import model_settings
 from edgecls.doctor.child import ask
 from edgecls.doctor.findings import (
     NO_CONFIG,
@@ -18,7 +19,6 @@ from edgecls.doctor.findings import (
     skipped,
 )
 from edgecls.doctor.rights import usable
-from edgecls.engines import model_settings
 from edgecls.errors import ModelError
 from edgecls.settings import Config
 from edgecls.vision.delegates import LIBRARY, edge_tpus, libraries, unfit

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from edgecls.builds import model_settings
 from edgecls.checking import check
 from edgecls.doctor.child import ask
 from edgecls.doctor.findings import (
@@ -17,7 +18,6 @@ from edgecls.doctor.findings import (
     passed,
     skipped,
 )
-from edgecls.engines import model_settings
 from edgecls.errors import ConfigError, ModelError
 from edgecls.vision.model_file import read_model
 

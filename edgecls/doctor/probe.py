@@ -61,7 +61,8 @@ def invoke(file: Path, model: str) -> dict[str, Any]:
     what an Edge TPU's answers are worth."""
     import numpy as np
 
-    from edgecls.engines import load_engine, model_settings, wanted
+    from edgecls.builds import model_settings
+    from edgecls.engines import load_engine, wanted
     from edgecls.vision.proof import answers, expected_of, judged
 
     settings = model_settings(load(file), model)
@@ -136,7 +137,7 @@ def _fps(times: Sequence[float]) -> float | None:
 def views_of(config: Any, camera: str) -> list[Any]:
     """What the watches of a camera look at, so that it is asked for what the daemon asks for."""
     from edgecls.assembly import only_camera
-    from edgecls.engines import model_settings
+    from edgecls.builds import model_settings
     from edgecls.pixels import View
     from edgecls.vision.model_file import read_model
 

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edgecls.builds import model_settings
 from edgecls.catalogue import find_model
 from edgecls.config import load, naming
 from edgecls.dataset import Example
 from edgecls.decision.groups import Grouping
 from edgecls.decision.judge import Judge
 from edgecls.decision.patterns import matching
-from edgecls.engines import model_settings
 from edgecls.errors import ConfigError, UsageError
 from edgecls.settings import Config, ModelSettings, WatchSettings
 from edgecls.vision.engine import Reading, read

@@ -6,24 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecls.domain import Pixels
-from edgecls.errors import DelegateError, DelegateFault, ModelError
+from edgecls.errors import DelegateFault, ModelError
 from edgecls.settings import ModelSettings
 from edgecls.teaching.cutting import find_cut, steps_before
 from edgecls.teaching.network import Network
 from edgecls.vision.activation import Decoder
-from edgecls.vision.delegates import open_edge_tpu
-from edgecls.vision.engine import Reading, place
+from edgecls.vision.engine import Reading, open_delegate_for, place
 from edgecls.vision.graph import Graph, read_graph
 from edgecls.vision.label_map import plain_lines
 from edgecls.vision.model_file import Ending, ModelFile, extractor_of, read_extractor
 from edgecls.vision.quantization import Encoder, Numbers, bytes_as_they_are
-from edgecls.vision.runtime import open_interpreter
+from edgecls.vision.runtime import InterpreterOwner, open_interpreter
 
 _MOST_PIXELS, _MOST_NUMBERS = 1 << 24, 1 << 17  # of a picture, of an embedding: more is damage
 _REMEMBERING = ("LSTM", "RNN", "SVDF", "ASSIGN_VARIABLE")  # ends of the names of operators
@@ -81,7 +79,7 @@ def read_base(settings: ModelSettings, name: str | None = None) -> Base:
     )
 
 
-class Embedder:
+class Embedder(InterpreterOwner):
     """Makes embeddings, by one interpreter. For one thread."""
 
     def __init__(self, base: Base, *, threads: int = 1) -> None:
@@ -90,13 +88,8 @@ class Embedder:
         self._encoder = base.reading.encoder
         self._accelerated = place(self._model, base.delegate).accelerated
         self.width, self.height = self._model.width, self._model.height
-        delegate = None
-        if self._accelerated:
-            try:
-                delegate = open_edge_tpu(base.delegate)
-            except DelegateError as error:
-                raise DelegateError(f"{self._model.path}: {error}") from error
-        self._interpreter = open_interpreter(self._model, threads, delegate)
+        tpu = open_delegate_for(self._model, base.delegate) if self._accelerated else None
+        self._interpreter = open_interpreter(self._model, threads, tpu)
         try:
             self._input: int = self._interpreter.get_input_details()[0]["index"]
             self._output: int = self._interpreter.get_output_details()[0]["index"]
@@ -122,17 +115,6 @@ class Embedder:
             values = (values.astype(np.float32) - zero_point) * np.float32(output.scale[0])
         embedding: Embedding = values.reshape(-1, self._model.outputs).mean(0, dtype=np.float32)
         return embedding
-
-    def close(self) -> None:
-        """Give the interpreter's memory back; the embedder is of no use afterwards."""
-        if hasattr(self, "_interpreter"):
-            del self._interpreter
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _cut(model: ModelFile, tensor: int, flat: int | None) -> bytes:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType
-from typing import Self
 
 from edgecls.domain import Pixels, Scores
 from edgecls.errors import DelegateError, DelegateFault, ModelError
@@ -18,7 +17,7 @@ from edgecls.vision.delegates import EDGE_TPU, library_in_use, open_edge_tpu
 from edgecls.vision.model_file import ModelFile, read_model, refuse_edge_tpu
 from edgecls.vision.naming import labels_of
 from edgecls.vision.quantization import Encoder, Numbers
-from edgecls.vision.runtime import Interpreter, LoadedDelegate, open_interpreter, runtime
+from edgecls.vision.runtime import InterpreterOwner, LoadedDelegate, open_interpreter, runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,15 @@ def place(model: ModelFile, delegate: str) -> Placement:
     return Placement(False, reason, reason)
 
 
-class Engine:
+def open_delegate_for(model: ModelFile, delegate: str) -> LoadedDelegate:
+    """The Edge TPU that a `delegate` setting names. Raises DelegateError."""
+    try:
+        return open_edge_tpu(delegate)
+    except DelegateError as error:
+        raise DelegateError(f"{model.path}: {error}") from error
+
+
+class Engine(InterpreterOwner):
     """One model, loaded. For one thread; several watches may share it.
 
     Labels come from `labels` (names, or the path of a label file), else from `labels_file`, else
@@ -145,8 +152,8 @@ class Engine:
         self.warnings = reading.warnings + ((placement.warning,) if placement.warning else ())
         self._invoke_on_edge_tpu = _named_after(self.model.sha256)
         self.invoked_s: float | None = None  # since when an invoke on the Edge TPU is under way
-        tpu = self._open_edge_tpu(delegate) if self.accelerated else None
-        self._interpreter: Interpreter = open_interpreter(self.model, self.threads, tpu)
+        tpu = open_delegate_for(self.model, delegate) if self.accelerated else None
+        self._interpreter = open_interpreter(self.model, self.threads, tpu)
         self.library = library_in_use() if self.accelerated else None
         self._input: int = self._interpreter.get_input_details()[0]["index"]
         self._output: int = self._interpreter.get_output_details()[0]["index"]
@@ -183,23 +190,6 @@ class Engine:
     def scores(self) -> Scores:
         """What the last run came to: float32 of shape (classes,), a fresh array."""
         return self._decoder.decode(self._interpreter.get_tensor(self._output))
-
-    def _open_edge_tpu(self, delegate: str) -> LoadedDelegate:
-        try:
-            return open_edge_tpu(delegate)
-        except DelegateError as error:
-            raise DelegateError(f"{self.model.path}: {error}") from error
-
-    def close(self) -> None:
-        """Give the interpreter's memory back; the engine is of no use afterwards."""
-        if hasattr(self, "_interpreter"):
-            del self._interpreter
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def mark_of(sha256: str) -> str:

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, Self, cast
 
 from edgecls.errors import DelegateError, EdgeclsError, ModelError
 from edgecls.vision.model_file import ModelFile, refuse_edge_tpu
@@ -36,6 +36,23 @@ class Interpreter(Protocol):
     def get_tensor(self, tensor_index: int) -> Any: ...
 
     def invoke(self) -> None: ...
+
+
+class InterpreterOwner:
+    """Gives its interpreter's memory back when it is closed; it is of no use afterwards."""
+
+    _interpreter: Interpreter
+
+    def close(self) -> None:
+        """Give the memory back."""
+        if hasattr(self, "_interpreter"):
+            del self._interpreter
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 class LoadedDelegate(Protocol):

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecls.engines import Engines, fallback_settings, load_engine, pair_settings
+from edgecls.builds import fallback_settings, pair_settings
+from edgecls.engines import Engines, load_engine
 from edgecls.errors import ModelError
 from edgecls.settings import Config, ModelSettings
 from edgecls.vision import archive
