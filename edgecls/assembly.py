@@ -8,15 +8,13 @@ from dataclasses import replace
 
 from edgecls import picked, pipeline
 from edgecls.assembled import AssembledWatch
-from edgecls.collecting.collector import Collector
 from edgecls.collecting.taker import Taker
 from edgecls.decision.decider import Decider
 from edgecls.engines import Engines
 from edgecls.errors import ConfigError, DelegateError, EdgeclsError, ModelError
-from edgecls.lastgood import LastGood
+from edgecls.keepers import Keepers
 from edgecls.picked import Picked
 from edgecls.pixels import View
-from edgecls.scores.recorder import Recorder
 from edgecls.scores.track import Origin, Track
 from edgecls.settings import CameraSettings, Config, WatchSettings
 from edgecls.shadow import Shadow
@@ -28,6 +26,7 @@ from edgecls.vision.model_file import ModelFile
 
 log = logging.getLogger(__name__)
 
+_NOTHING_KEPT = Keepers()
 _RIVAL_EVERY = 3  # frames: half a minute at 10 a second, for a third of an inference more
 
 
@@ -38,20 +37,15 @@ class Assembler:
         self,
         config: Config,
         engines: Engines,
-        scores: Recorder | None = None,
-        collector: Collector | None = None,
+        keepers: Keepers = _NOTHING_KEPT,
         *,
-        last_good: LastGood | None = None,
         may_return: Collection[str] = (),
         shadows_later: bool = False,
     ) -> None:
-        """With `scores`, those of live cameras are kept for a replay; with a `collector`, pictures
-        for teaching, where they are asked for; with `last_good`, models can prove themselves. The
-        watches that `may_return` run their last good model where theirs cannot be loaded. With
-        `shadows_later`, those of live cameras are left to whoever need not hurry."""
+        """The watches that `may_return` run their last good model where theirs cannot be loaded.
+        With `shadows_later`, those of live cameras are left to whoever need not hurry."""
         self._config, self._engines = config, engines
-        self._scores, self._collector = scores, collector
-        self._last_good, self._may_return = last_good, may_return
+        self._keepers, self._may_return = keepers, may_return
         self._shadows_later = shadows_later
 
     def watch(self, name: str, settings: WatchSettings, *, anew: bool = False) -> AssembledWatch:
@@ -65,8 +59,8 @@ class Assembler:
             if (watch := self._returned_for(name, settings, error)) is None:
                 raise
             return watch
-        if self._last_good is not None and not anew and settings.ambiguity_band < 1:
-            refusal = self._last_good.refusal(name, wanted.engine.model.sha256)
+        if self._keepers.last_good is not None and not anew and settings.ambiguity_band < 1:
+            refusal = self._keepers.last_good.refusal(name, wanted.engine.model.sha256)
             if refusal and (watch := self.returned(name, settings, refusal)) is not None:
                 return watch
         try:
@@ -91,10 +85,10 @@ class Assembler:
 
     def returned(self, name: str, settings: WatchSettings, why: str) -> AssembledWatch | None:
         """The watch with its last good model; None where there is none that suits it."""
-        if self._last_good is None or not self._is_live(settings):
+        if self._keepers.last_good is None or not self._is_live(settings):
             return None
         try:
-            good = picked.returned(self._config, self._engines, self._last_good, name, why)
+            good = picked.returned(self._config, self._engines, self._keepers.last_good, name, why)
             watch = None if good is None else self._around(name, settings, good)
         except (ConfigError, ModelError) as error:
             log.warning("watch %s: its last good model is of no use: %s", name, error)
@@ -106,9 +100,9 @@ class Assembler:
     def rival(self, name: str) -> Shadow | None:
         """The last good model of a watch, to look along with the one that has taken its place; None
         where there is none that could judge what the watch looks at now."""
-        assert self._last_good is not None
+        assert self._keepers.last_good is not None
         try:
-            good = picked.returned(self._config, self._engines, self._last_good, name, "")
+            good = picked.returned(self._config, self._engines, self._keepers.last_good, name, "")
             if good is None:
                 return None
             settings = advised(self._config.watches[name], good.engine.model)
@@ -153,13 +147,13 @@ class Assembler:
             return None, str(error)
 
     def _standing(self, name: str, settings: WatchSettings, model: Picked) -> Standing | None:
-        if self._last_good is None or not self._is_live(settings):
+        if self._keepers.last_good is None or not self._is_live(settings):
             return None
         if model.returned is not None:
-            return Standing(earlier=self._last_good.earlier(name))
-        sha256, good = model.engine.model.sha256, self._last_good.of(name).good
+            return Standing(earlier=self._keepers.last_good.earlier(name))
+        sha256, good = model.engine.model.sha256, self._keepers.last_good.of(name).good
         other = good is not None and good.sha256 != sha256 and model.stands_in is None
-        return Standing(self._last_good.baseline(name, sha256), may_give_way=other)
+        return Standing(self._keepers.last_good.baseline(name, sha256), may_give_way=other)
 
     def _is_live(self, settings: WatchSettings) -> bool:
         """A file that is gone through as fast as it can be tells nothing of how a watch does."""
@@ -168,20 +162,20 @@ class Assembler:
     def _onlookers(
         self, name: str, settings: WatchSettings, view: View
     ) -> Sequence[pipeline.Onlooker]:
-        collector = self._collector
+        collector = self._keepers.collector
         if collector is None:
             return ()
         return (Taker(name, view, collector, ambiguous=settings.collect),)
 
     def _track(self, name: str, camera: str, model: Picked) -> Track | None:
         source, engine = self._config.cameras[camera], model.engine
-        if self._scores is None or not is_live(source):
+        if self._keepers.scores is None or not is_live(source):
             return None
         media = has_media_time(source)
         origin = Origin(
             name, model.model, engine.network, model.settings, engine.labels, media=media
         )
-        return self._scores.track(origin)
+        return self._keepers.scores.track(origin)
 
 
 def assembled(

@@ -12,17 +12,15 @@ from pathlib import Path
 from edgecls.assembled import AssembledWatch
 from edgecls.assembly import Assembler
 from edgecls.cameras import Cameras
-from edgecls.collecting.collector import Collector
 from edgecls.collecting.session import Pace, Session
 from edgecls.delivery.commands import BadCommand, Collect, Setting
 from edgecls.domain import EndReason
 from edgecls.engines import Engines
 from edgecls.errors import EdgeclsError
-from edgecls.lastgood import LastGood
+from edgecls.keepers import Keepers
 from edgecls.overrides import OVERRIDE, known_models, note_of, overridden
 from edgecls.pipeline import Publisher
 from edgecls.running import Present, Running
-from edgecls.scores.recorder import Recorder
 from edgecls.settings import Config, WatchSettings
 from edgecls.swap import Memory, Swap, begin_trial
 from edgecls.threads import Threads
@@ -42,15 +40,12 @@ class Control:
         turns: Turns,
         threads: Threads,
         *,
-        scores: Recorder | None,
-        collector: Collector | None,
-        last_good: LastGood | None,
+        keepers: Keepers,
         stop: Callable[[], None],
     ) -> None:
         """`stop` ends the daemon for one that is started again."""
         self._running, self._engines, self._cameras = running, engines, cameras
-        self._turns, self._threads = turns, threads
-        self._scores, self._collector, self._last_good = scores, collector, last_good
+        self._turns, self._threads, self._keepers = turns, threads, keepers
         self._lock = threading.Lock()
         self._newest: dict[tuple[str, str], Setting] = {}  # of each key that needs a model
         self._models: dict[tuple[str, str], Setting] = {}  # to be loaded
@@ -87,7 +82,7 @@ class Control:
     def collect(self, asked: Collect) -> Path:
         """Have pictures taken from the next frame on, or no more of them where none are asked for;
         the folder that they are kept in. Raises BadCommand."""
-        watch, collector = self._running.watches.get(asked.watch), self._collector
+        watch, collector = self._running.watches.get(asked.watch), self._keepers.collector
         if watch is None or collector is None:
             raise BadCommand(f"no pictures of {asked.watch} can be kept here")
         if not asked.count:
@@ -129,8 +124,8 @@ class Control:
             self._running.put(setting.watch, self._with(watch, setting))
             if not enabled:
                 self._end(watch, EndReason.DISABLED)
-                if self._collector is not None:
-                    self._collector.end(setting.watch)
+                if self._keepers.collector is not None:
+                    self._keepers.collector.end(setting.watch)
         self._done(setting)
 
     def _reconfigure(self, setting: Setting) -> None:
@@ -166,10 +161,7 @@ class Control:
         """The watch with the model, or shadow, that was set. Raises EdgeclsError."""
         name, wanted = setting.watch, self._wanted(now.config, setting)
         with self._engines.in_use:
-            assembler = Assembler(
-                now.config, self._engines, self._scores, self._collector,
-                last_good=self._last_good,
-            )  # fmt: skip
+            assembler = Assembler(now.config, self._engines, self._keepers)
             if setting.key == "shadow":
                 return assembler.with_shadow(name, now.watches[name], wanted)
             return assembler.watch(name, wanted, anew=True)
@@ -198,11 +190,11 @@ class Control:
     def _change_model(self, name: str, watch: AssembledWatch) -> None:
         before = self._running.watches[name]
         if not before.runs_same_model(watch):
-            begin_trial(name, before, watch, self._last_good)
+            begin_trial(name, before, watch, self._keepers.last_good)
             self._swap.take_place(name, watch)
             return
-        if self._last_good is not None:
-            self._last_good.forgive(name)
+        if self._keepers.last_good is not None:
+            self._keepers.last_good.forgive(name)
         if before.engine is watch.engine:
             watch = before.going_on_as(watch)
         else:

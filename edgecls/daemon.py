@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING, TextIO
 from edgecls import pipeline
 from edgecls.assembly import Assembler, assembled
 from edgecls.cameras import Cameras
-from edgecls.collecting.collector import Collector
 from edgecls.control import Control
 from edgecls.device import device_id, state_dir
 from edgecls.domain import EndReason, Outcome
 from edgecls.engines import Engines
 from edgecls.errors import DelegateFault, RestartAsked, SourceLost
 from edgecls.health import Health
-from edgecls.lastgood import LastGood, last_good_folder
+from edgecls.keepers import Keepers
 from edgecls.messengers import Messenger, Silence, Tee
 from edgecls.oversight import Oversight
 from edgecls.pipeline import Publisher
@@ -36,7 +35,6 @@ from edgecls.resume import (
     resume,
 )
 from edgecls.running import Present, Running
-from edgecls.scores.recorder import Recorder, scores_folder
 from edgecls.service.notify import Notifier
 from edgecls.settings import Config, MqttSettings
 from edgecls.signals import Signals, listening_to_signals, stopping_after
@@ -57,7 +55,6 @@ log = logging.getLogger(__name__)
 EMBEDDED_URL = "embedded:"
 _HASTE_S = 2.0  # for what is under way when we shall be started again: the rest is on disk
 _LOOP_SILENCE_S = 20.0
-_PICTURE_BYTES = 2_000_000  # of one that is kept for teaching: noise may take so much
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +84,9 @@ class Daemon:
         self.notifier = Notifier.from_environment()
         self.outbox = self._open_outbox(config, remembers=remembers)
         self.engines = Engines(self.state_dir)
-        self.scores = self._recorder(config) if remembers else None
-        self.collector = self._collector(config) if remembers else None
-        models = last_good_folder(self.state_dir, self.device)
-        self.last_good = LastGood(models) if remembers else None
+        self.keepers = Keepers()
+        if remembers:
+            self.keepers = Keepers.of(config, self.state_dir, self.device)
         self.running = Running(self._assemble(config), self.health)
         self.finished = threading.Event()
         self.restart_asked = threading.Event()
@@ -140,18 +136,25 @@ class Daemon:
                 self.engines.note_fault(error)
                 raise
             finally:
-                self.notifier.stopping()
-                self.progress.expect(math.inf)
-                self._remember_stalled(messenger)
-                # Cameras are closed after the farewell: a frozen one may take the process along.
-                drain_s = options.drain_timeout_s if orderly else _HASTE_S
-                left = messenger.close(drain_s, self.stopped, restarting=not orderly)
-                self.cameras.stop()
+                left = self._leave(messenger, options.drain_timeout_s if orderly else None)
             self.threads.raise_failure()
             self.cameras.join()
         if self.restart_asked.is_set():
             raise RestartAsked("a restart was asked for over MQTT")
         return 0 if self.stopped.is_set() else left
+
+    def _leave(self, messenger: Messenger, drain_timeout_s: float | None) -> int:
+        """How many events are left; without a `drain_timeout_s`, we shall be started again."""
+        self.notifier.stopping()
+        self.progress.expect(math.inf)
+        self._remember_stalled(messenger)
+        haste = drain_timeout_s is None
+        left = messenger.close(
+            _HASTE_S if drain_timeout_s is None else drain_timeout_s, self.stopped, restarting=haste
+        )
+        # After the farewell: a frozen camera may take the process along.
+        self.cameras.stop()
+        return left
 
     def _open_outbox(self, config: Config, *, remembers: bool) -> Outbox | None:
         if config.mqtt is None:
@@ -162,18 +165,10 @@ class Daemon:
         file = self.state_dir / f"outbox-{self.device}.sqlite" if remembers else None
         return Outbox(file, config.outbox, self.health)
 
-    def _recorder(self, config: Config) -> Recorder:
-        return Recorder(scores_folder(self.state_dir, self.device), config.replay.max_mb)
-
-    def _collector(self, config: Config) -> Collector:
-        from edgecls.delivery.jpeg import encode
-
-        jpeg = partial(encode, limit_bytes=_PICTURE_BYTES)
-        return Collector(self.state_dir, self.device, config.collect.max_mb, jpeg)
-
     def _start_keeping(self, stack: ExitStack) -> None:
         """Scores and pictures, each in a thread that a bad disk may hold up."""
-        for name, keeper in (("scores", self.scores), ("collector", self.collector)):
+        keepers = {"scores": self.keepers.scores, "collector": self.keepers.collector}
+        for name, keeper in keepers.items():
             if keeper is not None:
                 self.threads.start(name, keeper.run)
                 stack.callback(self.threads.join, name, _HASTE_S)
@@ -183,9 +178,8 @@ class Daemon:
         """The watches as they were set over MQTT; as the file says, where that cannot be had."""
         config = in_file if self.outbox is None else as_set(in_file, self.outbox)
         assembler = Assembler(
-            config, self.engines, self.scores, self.collector,
-            last_good=self.last_good, may_return=config.watches, shadows_later=True,
-        )  # fmt: skip
+            config, self.engines, self.keepers, may_return=config.watches, shadows_later=True
+        )
         return Present(in_file, *assembled(config, in_file, assembler))
 
     def _resume(self) -> Resumed:
@@ -198,9 +192,10 @@ class Daemon:
     ) -> None:
         def last_words() -> None:
             self.engines.note_stuck(self.running.engines)
-            if self.last_good is not None and self.progress.call is None:
-                self.last_good.ends_in_order()
-                self.last_good.save(self.running.watches)
+            last_good = self.keepers.last_good
+            if last_good is not None and self.progress.call is None:
+                last_good.ends_in_order()
+                last_good.save(self.running.watches)
             at_the_end()
 
         supervisor = Supervisor(
@@ -215,13 +210,13 @@ class Daemon:
     def _start_oversight(
         self, messenger: Messenger, publisher: Publisher, stack: ExitStack
     ) -> None:
-        if self.last_good is None:
+        last_good = self.keepers.last_good
+        if last_good is None:
             return
         swap = Swap(self.running, self.engines, self.cameras, self.turns, messenger, publisher)
         oversight = Oversight(
-            self.running, self.engines, self.turns, swap, self.last_good, self.scores,
-            self.collector, self.threads,
-        )  # fmt: skip
+            self.running, self.engines, self.turns, swap, last_good, self.keepers, self.threads
+        )
         oversight.begin()
         self.threads.start("oversight", oversight.run)
         stack.callback(self.threads.join, "oversight", _HASTE_S)
@@ -229,8 +224,8 @@ class Daemon:
 
     def _blame_no_model(self) -> None:
         """We are about to end, and not by a model that has yet to prove itself."""
-        if self.last_good is not None:
-            self.last_good.ends_in_order()
+        if self.keepers.last_good is not None:
+            self.keepers.last_good.ends_in_order()
 
     def _start_reload(
         self, options: RunOptions, messenger: Messenger, publisher: Publisher, stack: ExitStack
@@ -239,12 +234,11 @@ class Daemon:
             return Progress("nobody")
         succession = Succession(
             self.running, self.engines, self.cameras, self.turns, self.stats, messenger, publisher,
-            self.scores, self.collector, self.last_good,
+            self.keepers,
         )  # fmt: skip
         reload = Reload(
             options.file, self.signals.hangups, self.running, self.engines, self.turns,
-            self.health, self.notifier, succession, self.scores,
-            self.collector, self.last_good,
+            self.health, self.notifier, succession, self.keepers,
             reachable=partial(self._reachable, stack=stack), finished=self.finished,
         )  # fmt: skip
         self.threads.start("reload", reload.run)
@@ -304,14 +298,13 @@ class Daemon:
         assert self.outbox is not None
         control = Control(
             self.running, self.engines, self.cameras, self.turns, self.threads,
-            scores=self.scores, collector=self.collector, last_good=self.last_good,
-            stop=self._restart,
+            keepers=self.keepers, stop=self._restart,
         )  # fmt: skip
         delivery = Delivery(
             self._reachable(mqtt, stack),
             self.outbox,
             self.device,
-            Facts(self.device, self.running, self.stats, self.collector),
+            Facts(self.device, self.running, self.stats, self.keepers.collector),
             control,
             interval_s=config.stats.interval_s,
             health=self.health,

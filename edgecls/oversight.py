@@ -9,12 +9,11 @@ from functools import partial
 
 from edgecls.assembled import AssembledWatch
 from edgecls.assembly import Assembler
-from edgecls.collecting.collector import Collector
 from edgecls.engines import Engines
 from edgecls.good import Refused
+from edgecls.keepers import Keepers
 from edgecls.lastgood import LastGood
 from edgecls.running import Running
-from edgecls.scores.recorder import Recorder
 from edgecls.settings import Config
 from edgecls.swap import Swap
 from edgecls.threads import Threads
@@ -36,8 +35,7 @@ class Oversight:
     turns: Turns
     swap: Swap
     last_good: LastGood
-    scores: Recorder | None
-    collector: Collector | None
+    keepers: Keepers
     threads: Threads
     _finished: threading.Event = field(default_factory=threading.Event)
     _loading: threading.Event = field(default_factory=threading.Event)
@@ -189,7 +187,4 @@ class Oversight:
             self.swap.memory.announce()
 
     def _assembler(self, config: Config, *, shadows_later: bool = True) -> Assembler:
-        return Assembler(
-            config, self.engines, self.scores, self.collector,
-            last_good=self.last_good, shadows_later=shadows_later,
-        )  # fmt: skip
+        return Assembler(config, self.engines, self.keepers, shadows_later=shadows_later)

@@ -13,17 +13,15 @@ from pathlib import Path
 
 from edgecls.assembly import Assembler, assembled
 from edgecls.checking import check
-from edgecls.collecting.collector import Collector
 from edgecls.config import load, naming
 from edgecls.engines import Engines
 from edgecls.errors import ConfigError, EdgeclsError
 from edgecls.health import Health
-from edgecls.lastgood import LastGood
+from edgecls.keepers import Keepers
 from edgecls.overrides import carried
 from edgecls.progress import Progress
 from edgecls.redaction import spoken
 from edgecls.running import Present, Running
-from edgecls.scores.recorder import Recorder
 from edgecls.service.notify import Notifier
 from edgecls.settings import Config, MqttSettings
 from edgecls.succession import Plan, Succession
@@ -56,9 +54,7 @@ class Reload:
     health: Health
     notifier: Notifier
     succession: Succession
-    scores: Recorder | None
-    collector: Collector | None
-    last_good: LastGood | None
+    keepers: Keepers
     reachable: Callable[[MqttSettings], MqttSettings]  # with the URLs of brokers that run
     finished: threading.Event
     progress: Progress = field(default_factory=lambda: Progress("reload"))
@@ -172,9 +168,8 @@ class Reload:
         config, outdated = carried(basis.in_file, basis.config, in_file)
         with self.engines.in_use:
             assembler = Assembler(
-                config, self.engines, self.scores, self.collector,
-                last_good=self.last_good, may_return=_returned(basis, config),
-            )  # fmt: skip
+                config, self.engines, self.keepers, may_return=_returned(basis, config)
+            )
             after = Present(in_file, *assembled(config, in_file, assembler))
         return Plan(basis, after, outdated, mqtt)
 

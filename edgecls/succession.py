@@ -8,16 +8,14 @@ from dataclasses import dataclass, fields, replace
 
 from edgecls.assembled import AssembledWatch
 from edgecls.cameras import Cameras
-from edgecls.collecting.collector import Collector
 from edgecls.delivery.kept import KEPT, MODEL
 from edgecls.domain import EndReason
 from edgecls.engines import Engines
-from edgecls.lastgood import LastGood
+from edgecls.keepers import Keepers
 from edgecls.messengers import Messenger
 from edgecls.overrides import OVERRIDE
 from edgecls.pipeline import Publisher
 from edgecls.running import Present, Running
-from edgecls.scores.recorder import Recorder
 from edgecls.settings import Config, MqttSettings, WatchSettings
 from edgecls.stats import Stats
 from edgecls.swap import begin_trial
@@ -58,9 +56,7 @@ class Succession:
     stats: Stats
     messenger: Messenger
     publisher: Publisher
-    scores: Recorder | None
-    collector: Collector | None
-    last_good: LastGood | None
+    keepers: Keepers
 
     def take_place(self, plan: Plan) -> bool:
         """False: something else runs by now than what the plan was made for."""
@@ -89,7 +85,7 @@ class Succession:
             if old is not None:
                 self._end(old, EndReason.MODEL_CHANGED)
                 comparable = plan.same_scene(name)
-                begin_trial(name, old, fresh, self.last_good, comparable=comparable)
+                begin_trial(name, old, fresh, self.keepers.last_good, comparable=comparable)
             self.messenger.remember(MODEL, name, fresh.engine.network)
             watch = fresh
         elif old.engine is fresh.engine and plan.same_camera(old.camera, fresh.camera):
@@ -124,10 +120,7 @@ class Succession:
         in_file = plan.after.in_file
         for name in plan.outdated:
             self.messenger.remember(OVERRIDE, name, None)
-        if self.scores is not None:
-            self.scores.limit(in_file.replay.max_mb)
-        if self.collector is not None:
-            self.collector.reconfigure(in_file.collect.max_mb)
+        self.keepers.limit(in_file)
         if plan.mqtt is not None:
             self.messenger.reconfigure(plan.mqtt, in_file.outbox, in_file.stats.interval_s)
 

@@ -10,6 +10,7 @@ import pytest
 
 from edgecls.control import Control
 from edgecls.delivery.commands import Setting
+from edgecls.keepers import Keepers
 from edgecls.settings import Config, WatchSettings
 
 
@@ -32,7 +33,7 @@ def test_the_newest_model_wins_whatever_else_is_set_meanwhile(
     nobody: Any = None
     control = Control(
         running, engines, nobody, turns, threads,
-        scores=None, collector=None, last_good=None, stop=lambda: None,
+        keepers=Keepers(), stop=lambda: None,
     )  # fmt: skip
     monkeypatch.setattr(control, "_loaded", lambda _, setting: setting.value)
     monkeypatch.setattr(control, "_change_model", lambda _, watch: taken.append(watch))

@@ -80,11 +80,9 @@ def _learned_from(examined: Examined, origin: Origin) -> str:
         f"these are among the {count} pictures that {examined.reading.model.path.name} was taught "
         f"from on {origin.taught_at[:10]}, the figures mean nothing"
     )
-    if origin.accuracy is None or origin.accuracy_low is None or origin.accuracy_high is None:
+    if origin.right is None:
         return words
-    low, high = 100 * origin.accuracy_low, 100 * origin.accuracy_high
-    right = f"{100 * origin.accuracy:.0f} % ({low:.0f} to {high:.0f})"
-    return f"{words}: of pictures that it had not learned, teach found {right} right"
+    return f"{words}: of pictures that it had not learned, teach found {origin.right} right"
 
 
 def taught_as_json(examined: Examined) -> dict[str, Any] | None:

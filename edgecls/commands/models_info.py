@@ -115,12 +115,7 @@ def _origin(origin: Origin) -> str:
         f"{origin.taught_at}, on {origin.parent} (sha256 {origin.parent_sha256}), "
         f"from {count} pictures of {labels} labels"
     )
-    if origin.accuracy is None or origin.accuracy_low is None or origin.accuracy_high is None:
-        return words
-    low, high = 100 * origin.accuracy_low, 100 * origin.accuracy_high
-    return (
-        f"{words}, of which {100 * origin.accuracy:.1f} % ({low:.1f} - {high:.1f}) held out right"
-    )
+    return words if origin.right is None else f"{words}, of which {origin.right} held out right"
 
 
 def _entry(entry: Entry) -> str:

@@ -154,8 +154,7 @@ def _show_mistakes(mistakes: tuple[Mistake, ...]) -> None:
 
 
 def _as_json(lesson: Lesson, taught: Taught, unreadable: int) -> dict[str, Any]:
-    validation, base = taught.validation, lesson.look.base
-    suggestion = validation.suggestion
+    base = lesson.look.base
     return {
         "file": str(lesson.target),
         "sha256": taught.sha256,
@@ -167,29 +166,9 @@ def _as_json(lesson: Lesson, taught: Taught, unreadable: int) -> dict[str, Any]:
         "unreadable": unreadable,
         "as_seen": taught.embedded.as_seen,
         "remembered": taught.embedded.remembered,
-        "held_out": {
-            "images": validation.judged,
-            "occasions": validation.occasions,
-            "accuracy": _rounded(validation.accuracy),
-            "accuracy_interval": validation.interval and [round(e, 4) for e in validation.interval],
-            "accuracy_by_chance": _rounded(validation.accuracy_by_chance),
-            "calibration_error": round(validation.calibration_error, 4),
-            "confusion": validation.confusion,
-            "mistakes": [
-                {"file": str(m.file), "truth": m.truth, "said": m.said, "score": round(m.score, 4)}
-                for m in validation.mistakes
-            ],
-            **figures_as_json(validation.figures),
-        },
-        "suggestion": {
-            "min_score": suggestion.min_score,
-            "min_margin": suggestion.min_margin,
-            "learned": suggestion.learned,
-            **_share(validation, "coverage", suggestion.covered),
-            **_share(validation, "accuracy_covered", suggestion.right),
-            **_share(validation, "false_alarms", suggestion.false_alarms),
-        },
-        "sentences": validation.sentences,
+        "held_out": _held_out(taught.validation),
+        "suggestion": _suggestion(taught.validation),
+        "sentences": taught.validation.sentences,
         "warnings": [
             {
                 "kind": str(each.kind),
@@ -207,6 +186,35 @@ def _as_json(lesson: Lesson, taught: Taught, unreadable: int) -> dict[str, Any]:
             "fitting": round(taught.fitting_s, 3),
             "writing": round(taught.writing_s, 3),
         },
+    }
+
+
+def _held_out(validation: Validation) -> dict[str, Any]:
+    return {
+        "images": validation.judged,
+        "occasions": validation.occasions,
+        "accuracy": _rounded(validation.accuracy),
+        "accuracy_interval": validation.interval and [round(e, 4) for e in validation.interval],
+        "accuracy_by_chance": _rounded(validation.accuracy_by_chance),
+        "calibration_error": round(validation.calibration_error, 4),
+        "confusion": validation.confusion,
+        "mistakes": [
+            {"file": str(m.file), "truth": m.truth, "said": m.said, "score": round(m.score, 4)}
+            for m in validation.mistakes
+        ],
+        **figures_as_json(validation.figures),
+    }
+
+
+def _suggestion(validation: Validation) -> dict[str, Any]:
+    suggestion = validation.suggestion
+    return {
+        "min_score": suggestion.min_score,
+        "min_margin": suggestion.min_margin,
+        "learned": suggestion.learned,
+        **_share(validation, "coverage", suggestion.covered),
+        **_share(validation, "accuracy_covered", suggestion.right),
+        **_share(validation, "false_alarms", suggestion.false_alarms),
     }
 
 

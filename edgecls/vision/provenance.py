@@ -38,6 +38,14 @@ class Origin:
     accuracy_high: float | None = None
     edgecls: str = ""  # the version that taught it
 
+    @property
+    def right(self) -> str | None:
+        """How many held-out pictures were judged right, for a person: "97 % (89 to 99)"."""
+        if self.accuracy is None or self.accuracy_low is None or self.accuracy_high is None:
+            return None
+        low, high = 100 * self.accuracy_low, 100 * self.accuracy_high
+        return f"{100 * self.accuracy:.0f} % ({low:.0f} to {high:.0f})"
+
 
 def write_provenance(origin: Origin) -> bytes:
     """The content of the buffer BUFFER_NAME."""

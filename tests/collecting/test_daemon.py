@@ -300,8 +300,8 @@ def test_a_disk_that_hangs_holds_up_neither_the_frames_nor_the_end(
     assert daemon.run(RunOptions(onlooker=seen)) == 0
     assert seen.outcomes == 60
     assert hanging.is_set()
-    assert daemon.collector is not None
-    figures = daemon.collector.figures()
+    assert daemon.keepers.collector is not None
+    figures = daemon.keepers.collector.figures()
     assert figures is not None
     assert figures["lost"] > 0
     released.set()
