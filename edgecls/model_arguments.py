@@ -70,6 +70,11 @@ def _add_dataset(parser: argparse.ArgumentParser) -> None:
         help=f"model, groups, labels and decision of this watch of -c (default: {CONFIG})",
     )  # fmt: skip
     parser.add_argument("--labels", type=Path, metavar="FILE", help="label file")
+    _add_looking(parser)
+
+
+def _add_looking(parser: argparse.ArgumentParser) -> None:
+    """How pictures are looked at, and told of."""
     parser.add_argument("--resize", choices=("crop", "fit", "stretch"))
     parser.add_argument(
         "--threads", type=count, metavar="N", help="so many pictures at a time; default: the cores"
@@ -117,11 +122,7 @@ def add_teach(parser: argparse.ArgumentParser) -> None:
         "--watch", metavar="NAME",
         help=f"model, as base, and resize of this watch of -c (default: {CONFIG})",
     )  # fmt: skip
-    parser.add_argument("--resize", choices=("crop", "fit", "stretch"))
-    parser.add_argument(
-        "--threads", type=count, metavar="N", help="so many pictures at a time; default: the cores"
-    )
-    parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")
+    _add_looking(parser)
 
 
 def add_replay(parser: argparse.ArgumentParser) -> None:

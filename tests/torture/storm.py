@@ -159,7 +159,7 @@ class Whole:
         self.kill = self._life.kill
 
     def finish(self) -> None:
-        self._life.says("connected to broker")
+        self._life.says("(MQTT ")  # connected, or back: it may have begun while there was no broker
         assert self._life.stop() == 0
 
 
