@@ -15,9 +15,10 @@ $(VENV)/ready: pyproject.toml
 demo: $(VENV)/ready
 	$(BIN)/edgecls demo $(SECONDS_ARG)
 
+# More workers than cores: many tests wait, for wills, trials and restarts.
 test: $(VENV)/ready
 	@tests/need
-	$(BIN)/python -m pytest -n 2 -m "not rig and not torture"
+	$(BIN)/python -m pytest -n 4 --dist worksteal -m "not rig and not torture"
 
 # The predecessor of ai-edge-litert, which 32-bit boards get: it dies of files that the other refuses.
 .venv-tflite-runtime/ready: pyproject.toml

@@ -215,10 +215,11 @@ def test_a_published_model_without_labels_has_those_of_its_cpu_build(
             -signal.SIGABRT,
             "the process died in an invoke on the Edge TPU (Aborted)",
         ),
-        (
+        pytest.param(
             ["-DHANGS", "-DFAILS"],
             75,
             "the Edge TPU fails to run it",
+            marks=pytest.mark.torture,
         ),
     ],
     ids=["crashes", "ends"],

@@ -19,7 +19,7 @@ from tests.delivery.front import BASE, Front, Sent
 from tests.delivery.strangers import WATCHES, Shot, Stranger, many_shots, shots
 from tests.programs import Running
 
-FEW, MANY = 2_000, 20_000
+FEW, MANY = 1_000, 20_000
 STARTED_S, DONE_S = 30.0, 60.0
 BEFORE_A_REST = 1000
 AT_ONCE = 40  # messages that one example of Hypothesis has: it goes faster than one by one

@@ -264,7 +264,9 @@ def test_a_model_without_the_labels_gives_way_at_the_start(gate: Gate, ear: Subs
     assert edgecls("run", "-c", gate.file, home=gate.folder).returncode == 78
 
 
-@pytest.mark.parametrize("damage", ["cut", "gone", "fails"])
+@pytest.mark.parametrize(
+    "damage", ["cut", pytest.param("gone", marks=pytest.mark.torture), "fails"]
+)
 def test_a_damaged_model_gives_way_to_its_copy_at_the_start(
     gate: Gate, ear: Subscriber, data: Path, damage: str
 ) -> None:
@@ -301,6 +303,7 @@ def test_a_damaged_model_gives_way_to_its_copy_at_the_start(
         end_of(daemon)
 
 
+@pytest.mark.torture
 def test_whenever_it_is_killed_a_copy_is_whole_or_not_there(gate: Gate, data: Path) -> None:
     larger = data / "models" / "mobilenet_v1_0.25_128_quant.tflite"
     (gate.folder / "v1.tflite").write_bytes(larger.read_bytes())
@@ -450,6 +453,7 @@ def test_where_the_old_model_would_do_no_better_the_new_one_stays(
     assert not any(each["reasons"] for each in of(ear.messages, "health"))
 
 
+@pytest.mark.torture
 def test_a_trial_goes_on_after_a_crash(gate: Gate, ear: Subscriber) -> None:
     gate.cameras["porch"] = gate.cameras["porch"].replace("200", "100")
     model(gate.folder / "v2.tflite", BLUNT)
@@ -488,6 +492,7 @@ def test_a_model_that_fails_in_use_gives_its_place_back(gate: Gate, ear: Subscri
         end_of(daemon)
 
 
+@pytest.mark.torture
 def test_a_model_that_takes_the_process_along_is_not_started_for_ever(
     gate: Gate, ear: Subscriber
 ) -> None:

@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from edgecls.builds import model_settings
 from edgecls.commands.tables import show
 from edgecls.config import load, naming
 from edgecls.decision.decider import Decider
+from edgecls.delivery.payloads import iso_timestamp
 from edgecls.device import device_id, state_dir
 from edgecls.domain import Phase
 from edgecls.engines import network_of, reading_of
@@ -161,10 +161,7 @@ def _side(told: Told | None) -> dict[str, str | None] | None:
 
 
 def _iso(ts_us: int | None) -> str | None:
-    if ts_us is None:
-        return None
-    moment = datetime.fromtimestamp(ts_us / 1e6, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return None if ts_us is None else iso_timestamp(ts_us / 1e6)
 
 
 def _tell_people(name: str, replay: Replay) -> None:

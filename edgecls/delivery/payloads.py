@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from edgecls.delivery.numbering import Numbered
@@ -24,6 +24,8 @@ NO_LABEL = "none"
 
 Payload = dict[str, Any]
 
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
 
 def encode(payload: Mapping[str, Any]) -> bytes:
     """Compact UTF-8 JSON; what is not a finite number becomes null (JSON knows no NaN)."""
@@ -36,7 +38,9 @@ def encode(payload: Mapping[str, Any]) -> bytes:
 
 def iso_timestamp(ts: float) -> str:
     """Wall clock in seconds since 1970 -> `2026-11-21T04:13:05.157Z`."""
-    return datetime.fromtimestamp(ts, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    # By whole microseconds, as the ring of scores keeps them: a replay then tells the very same.
+    moment = _EPOCH + timedelta(microseconds=round(ts * 1e6))
+    return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def state_payload(outcome: Outcome) -> Payload:

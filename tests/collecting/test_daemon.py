@@ -213,6 +213,7 @@ def test_without_being_allowed_nothing_is_taken(
     assert not {"ambiguous-board", "collected-board"} & set(names(porch.state_dir))
 
 
+@pytest.mark.torture
 def test_kill_9_while_pictures_are_written_leaves_whole_ones_only(
     porch: Board, make_subscriber: MakeSubscriber
 ) -> None:

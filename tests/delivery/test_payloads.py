@@ -3,6 +3,9 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from hypothesis import example, given
+from hypothesis import strategies as st
+
 from edgecls.delivery.numbering import Numbering
 from edgecls.delivery.payloads import (
     copy_of,
@@ -26,6 +29,12 @@ TOP = [
 def test_timestamps_are_utc_with_milliseconds() -> None:
     assert iso_timestamp(TS) == "2026-11-21T04:13:05.157Z"
     assert iso_timestamp(0) == "1970-01-01T00:00:00.000Z"
+
+
+@given(st.floats(0, 4e9))
+@example(1795251669.2009995)
+def test_a_timestamp_is_the_same_of_what_the_ring_of_scores_keeps(ts: float) -> None:
+    assert iso_timestamp(round(ts * 1e6) / 1e6) == iso_timestamp(ts)
 
 
 def test_json_is_compact_keeps_letters_and_knows_no_nan() -> None:
