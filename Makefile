@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# The tests start hundreds of programs: none of them is to compile edgecls again.
+unexport PYTHONDONTWRITEBYTECODE
 SECONDS_ARG := $(if $(SECONDS),--seconds $(SECONDS),)
 
 .PHONY: demo test test-tflite-runtime test-foreign test-homeassistant test-torture soak \
