@@ -119,6 +119,7 @@ class Control:
         watch, enabled = self._running.watches.get(setting.watch), bool(setting.value)
         if watch is None:
             return  # it has gone with a reload
+        self._remember(setting)
         if enabled != watch.settings.enabled:
             self._turns.enable(setting.watch, enabled)
             self._running.put(setting.watch, self._with(watch, setting))
@@ -132,14 +133,15 @@ class Control:
         watch = self._running.watches.get(setting.watch)
         if watch is None:
             return
-        changed = self._with(watch, setting)
+        wanted = self._with(watch, setting).settings
         try:
-            if changed.settings != watch.settings:
-                self._running.put(setting.watch, watch.judged_by(changed.settings))
+            judged = watch if wanted == watch.settings else watch.judged_by(wanted)
         except EdgeclsError as error:
             self._refuse(setting, error)
-        else:
-            self._done(setting)
+            return
+        self._remember(setting)
+        self._running.put(setting.watch, judged)
+        self._done(setting)
 
     def _load_models(self) -> None:
         """In a thread of its own, until none is wanted: loading takes longer than a frame may."""
@@ -183,6 +185,7 @@ class Control:
         if config is not self._running.config:  # or something else was set, or the file reloaded
             self._load(setting)
             return
+        self._remember(setting)
         change(setting.watch, watch)
         self._engines.keep_only(self._running.engines)
         self._done(setting)
@@ -218,14 +221,19 @@ class Control:
     def _with(self, watch: AssembledWatch, setting: Setting) -> AssembledWatch:
         return replace(watch, settings=overridden(watch.settings, setting.key, setting.value))
 
+    def _remember(self, setting: Setting) -> None:
+        """Before it takes effect: `config` must not tell what a power cut would undo."""
+        assert self._memory is not None
+        name, key = setting.watch, setting.key
+        note = note_of(self._running.now.in_file, name, key, setting.value)
+        self._memory.remember(OVERRIDE, f"{name}/{key}", note)
+
     def _done(self, setting: Setting) -> None:
         name, key, value = setting.watch, setting.key, setting.value
         now = self._running.now
         watches = {**now.config.watches, name: self._wanted(now.config, setting)}
         self._running.become(replace(now, config=replace(now.config, watches=watches)))
         assert self._memory is not None
-        note = note_of(now.in_file, name, key, value)
-        self._memory.remember(OVERRIDE, f"{name}/{key}", note)
         self._memory.announce()
         log.info("watch %s: %s set to %s", name, key, "none" if value is None else value)
 

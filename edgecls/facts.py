@@ -8,6 +8,7 @@ from typing import Any
 from edgecls import __version__
 from edgecls.assembled import AssembledWatch
 from edgecls.collecting.collector import Collector
+from edgecls.delivery.description import Description
 from edgecls.delivery.discovery import DeviceCard, WatchCard
 from edgecls.running import Present, Running
 from edgecls.service.board import board_facts, board_model, vitals
@@ -18,7 +19,7 @@ from edgecls.vision.provenance import read_provenance
 
 
 class Facts:
-    """Asked by the delivery, whenever something may have changed."""
+    """What there is, whenever it is asked."""
 
     def __init__(
         self, device: str, running: Running, stats: Stats, collector: Collector | None = None
@@ -28,9 +29,24 @@ class Facts:
         self._parents: dict[str, dict[str, Any]] = {}  # by the model's SHA-256
         self.acknowledged = stats.acknowledged
 
-    def info(self) -> dict[str, Any]:
-        """`info`: what runs where. No URL's login, no path of a secret."""
+    def description(self) -> Description:
+        """All of it as of now."""
         now = self._running.now
+        return Description(self._info(now), _config(now), self._card(now))
+
+    def stats(self, _: float) -> dict[str, Any]:
+        """`stats` but for outbox and broker; the next interval begins."""
+        collected = None if self._collector is None else self._collector.figures()
+        pictures = {} if collected is None else {"pictures": collected}
+        report = self._stats.report(time.monotonic())
+        for name, figures in report["watches"].items():
+            watch = self._running.watches.get(name)
+            if watch is not None and watch.shadow is not None:
+                figures["shadow"] = watch.shadow.report()
+        return {**report, **pictures, **vitals()}
+
+    def _info(self, now: Present) -> dict[str, Any]:
+        """`info`: what runs where. No URL's login, no path of a secret."""
         first = next(iter(now.watches.values()))
         return {
             "version": __version__,
@@ -46,25 +62,8 @@ class Facts:
             "watches": {name: _watch_facts(watch) for name, watch in now.watches.items()},
         }
 
-    def config(self) -> dict[str, Any]:
-        """`config`: what can be set while running, as it stands."""
-        return {
-            "watches": {
-                name: {
-                    "enabled": watch.settings.enabled,
-                    "min_score": watch.settings.decision.min_score,
-                    "model": watch.model,
-                    "shadow": None
-                    if watch.settings.shadow == watch.model
-                    else watch.settings.shadow,
-                }
-                for name, watch in self._running.watches.items()
-            }
-        }
-
-    def card(self) -> DeviceCard:
+    def _card(self, now: Present) -> DeviceCard:
         """What Home Assistant is told of."""
-        now = self._running.now
         mqtt = now.in_file.mqtt
         assert mqtt is not None
         return DeviceCard(
@@ -86,17 +85,6 @@ class Facts:
                 for name, watch in now.watches.items()
             ),
         )
-
-    def stats(self, _: float) -> dict[str, Any]:
-        """`stats` but for outbox and broker; the next interval begins."""
-        collected = None if self._collector is None else self._collector.figures()
-        pictures = {} if collected is None else {"pictures": collected}
-        report = self._stats.report(time.monotonic())
-        for name, figures in report["watches"].items():
-            watch = self._running.watches.get(name)
-            if watch is not None and watch.shadow is not None:
-                figures["shadow"] = watch.shadow.report()
-        return {**report, **pictures, **vitals()}
 
     def _models(self, now: Present) -> list[dict[str, Any]]:
         """Those in force, then those that look along; one file counts once for each name."""
@@ -122,6 +110,21 @@ class Facts:
 
     def _name(self, now: Present) -> str:
         return now.in_file.device.name or self._device
+
+
+def _config(now: Present) -> dict[str, Any]:
+    """`config`: what can be set while running, as it stands."""
+    return {"watches": {name: _settable(watch) for name, watch in now.watches.items()}}
+
+
+def _settable(watch: AssembledWatch) -> dict[str, Any]:
+    settings = watch.settings
+    return {
+        "enabled": settings.enabled,
+        "min_score": settings.decision.min_score,
+        "model": watch.model,
+        "shadow": None if settings.shadow == watch.model else settings.shadow,
+    }
 
 
 def _model_facts(name: str, engine: Engine, delegate_reason: str) -> dict[str, Any]:

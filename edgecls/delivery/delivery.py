@@ -16,10 +16,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from edgecls.delivery import kept, retained
+from edgecls.delivery import kept
 from edgecls.delivery.agenda import Agenda, Chore
 from edgecls.delivery.clock import clock_is_synchronised
 from edgecls.delivery.commands import Settable
+from edgecls.delivery.description import Description
 from edgecls.delivery.desk import Control, Desk
 from edgecls.delivery.happenings import Acknowledged, Arrived, Connected, Line, Lost, Unheard
 from edgecls.delivery.homeassistant import HomeAssistant
@@ -54,8 +55,10 @@ TOGETHER = 100  # things that are taken out of the queue, and committed, at a ti
 EVENT_EXPIRY_S = 3600
 
 
-class About(retained.About, Protocol):
+class About(Protocol):
     """What the daemon says of itself, and hears."""
+
+    def description(self) -> Description: ...
 
     def stats(self, elapsed_s: float) -> Mapping[str, Any]:
         """The payload of `stats` but for `schema`, `ts`, `outbox` and `mqtt`."""
@@ -92,14 +95,13 @@ class Delivery:
         self._topic = f"{settings.base_topic}/{device}"
         self._about, self._interval_s = about, interval_s
         self._mailbox = box = Mailbox()
-        self.publish, self.announce, self.remember = box.publish, box.announce, box.remember
-        self.reconfigure = box.reconfigure
+        self.publish, self.remember, self.reconfigure = box.publish, box.remember, box.reconfigure
         self._taken: dict[str, Outcome] = {}  # the last that was taken out, per watch
         self._fresh: list[Outcome] = []  # taken out, not shown yet
         self._outbox, self._health = outbox, health
         self._wire = Wire(self._topic, health)
         self._home = HomeAssistant(settings, device, outbox)
-        self._retained = Retained(self._wire, about, outbox, health, self._home)
+        self._retained = Retained(self._wire, about.description(), outbox, health, self._home)
         self._desk = Desk(
             self._topic, settings, self._wire, settable=commanded, control=commanded, ring=outbox
         )
@@ -124,6 +126,10 @@ class Delivery:
         """How it stands with the broker, for a person."""
         broker = "connected" if self._wire.line is not None else "not connected"
         return f"{self._outbox.pending} events waiting, broker {broker}"
+
+    def announce(self) -> None:
+        """`info` or `config` may have changed: what differs is to be published."""
+        self._mailbox.tell(self._about.description())
 
     def run_network(self) -> None:
         """Body of the thread "mqtt": ends after `close`."""
@@ -218,8 +224,8 @@ class Delivery:
                 self._outbox.note(kind, name, value)
             case Wake.HEALTH:
                 self._retained.report_health()
-            case Wake.DESCRIPTION:
-                self._retained.describe()
+            case Description():
+                self._retained.describe(item)
                 self._agenda.plan(Chore.REDISCOVER, AGAIN_S)
             case Settings():
                 self._reconfigure(item)

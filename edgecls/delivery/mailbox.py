@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any
 
+from edgecls.delivery.description import Description
 from edgecls.delivery.happenings import Happening
 from edgecls.domain import Outcome, Pixels
 from edgecls.settings import MqttSettings, OutboxSettings
@@ -17,7 +18,6 @@ class Wake(Enum):
     """There may be something else to say."""
 
     HEALTH = auto()
-    DESCRIPTION = auto()
     PICTURE = auto()
 
 
@@ -47,7 +47,7 @@ class Settings:
     interval_s: float
 
 
-Item = Outcome | Happening | Wake | Note | Close | Settings
+Item = Outcome | Happening | Description | Wake | Note | Close | Settings
 
 
 class Mailbox:
@@ -68,10 +68,6 @@ class Mailbox:
         self.newest[outcome.watch] = outcome
         if new or outcome.changed or outcome.events:
             self.tell(outcome)
-
-    def announce(self) -> None:
-        """`info` or `config` may have changed: what differs is to be published."""
-        self.tell(Wake.DESCRIPTION)
 
     def remember(self, kind: str, name: str, value: Any) -> None:
         """Note something for the next process; None forgets it."""

@@ -7,9 +7,10 @@ any more: a watch that was removed must not stay ON for ever.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from edgecls.delivery import jpeg
+from edgecls.delivery.description import Description
 from edgecls.delivery.discovery import DeviceCard
 from edgecls.delivery.homeassistant import HomeAssistant
 from edgecls.delivery.outbox import Outbox
@@ -31,27 +32,22 @@ _TOPICS = "topic"  # what the outbox notes for us
 _CLEARED = b""
 
 
-class About(Protocol):
-    """What the daemon says of itself; it may say something else each time."""
-
-    def info(self) -> Mapping[str, Any]: ...
-
-    def config(self) -> Mapping[str, Any]: ...
-
-    def card(self) -> DeviceCard: ...
-
-
 class Retained:
     """Owned by the delivery thread."""
 
     def __init__(
-        self, wire: Wire, about: About, outbox: Outbox, health: Health, home: HomeAssistant
+        self,
+        wire: Wire,
+        description: Description,
+        outbox: Outbox,
+        health: Health,
+        home: HomeAssistant,
     ) -> None:
-        self._wire, self._about, self._outbox, self._health = wire, about, outbox, health
-        self._home = home
+        self._wire, self._outbox, self._health, self._home = wire, outbox, health, home
+        self._description = description
         self._outcomes: dict[str, Outcome] = {}
         self._snapshots: dict[str, bytes] = {}
-        self._learn(about.card())
+        self._learn(description.card)
         self._states: dict[str, Payload] = {}  # as last said, without the time
         self._said: dict[str, bytes] = {}
         self._stale: set[str] = set()  # cleared, and noted until the broker has acknowledged it
@@ -84,23 +80,25 @@ class Retained:
             self._outbox.note(_TOPICS, topic, sorted(elsewhere) or None)
         self._stale.clear()
 
-    def describe(self) -> None:
-        """`info`, `config` and the discovery, where they changed; topics come and go.
+    def describe(self, description: Description | None = None) -> None:
+        """`info`, `config` and the discovery, where they changed; topics come and go. Without a
+        `description`, the last one holds.
 
         Home Assistant may lose new entities of a discovery that follows too soon on another one:
         after a change, `rediscover`.
         """
+        self._description = description or self._description
         self._describe()
         self._say_outcomes()  # of another model, other labels
 
     def _describe(self) -> None:
-        card = self._about.card()
+        told, card = self._description, self._description.card
         self._learn(card)
         announcement = self._home.announcement(card) if self._home.wanted else None
         self._replace_topics(self._topics(card))
-        info = {"schema": SCHEMA, "epoch": self._outbox.epoch, **self._about.info()}
+        info = {"schema": SCHEMA, "epoch": self._outbox.epoch, **told.info}
         self._say_anew(self._whole("info"), encode(info))
-        self._say_anew(self._whole("config"), encode({"schema": SCHEMA, **self._about.config()}))
+        self._say_anew(self._whole("config"), encode({"schema": SCHEMA, **told.config}))
         if announcement is not None:
             self._say_anew(self._home.topic, announcement)
 

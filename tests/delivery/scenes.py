@@ -6,11 +6,13 @@ import threading
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from edgecls.delivery.commands import Collect, Setting
 from edgecls.delivery.delivery import Delivery
+from edgecls.delivery.description import Description
 from edgecls.delivery.discovery import DeviceCard, WatchCard
 from edgecls.delivery.outbox import Outbox
 from edgecls.domain import (
@@ -90,23 +92,18 @@ class BoardFacts:
         self.watched, self.snapshots = dict(watched), snapshots
         self._base, self._config = f"{settings.base_topic}/board", config
 
-    def info(self) -> Mapping[str, Any]:
-        return {"version": "1.2.3"}
-
-    def config(self) -> Mapping[str, Any]:
-        return self._config
-
     def stats(self, elapsed_s: float) -> Mapping[str, Any]:
         return {"uptime_s": 12, "interval_s": round(elapsed_s), "fps": 14.9}
 
-    def card(self) -> DeviceCard:
+    def description(self) -> Description:
         watches = (
             WatchCard(name, tuple(labels), (), name in self.snapshots)
             for name, labels in self.watched.items()
         )
-        return DeviceCard(
+        card = DeviceCard(
             "board", "Board", self._base, "1.2.3", None, 60.0, True, True, tuple(watches)
         )
+        return Description({"version": "1.2.3"}, deepcopy(self._config), card)
 
 
 class Obedient:

@@ -70,6 +70,24 @@ def test_a_watch_can_go_and_come_while_it_runs(
         subscriber.wait_for(lambda found: [m.text for m in found].count("ON") == 2)
 
 
+def test_what_is_not_announced_yet_is_not_told(
+    mosquitto: Mosquitto, make_subscriber: MakeSubscriber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgecls.delivery.delivery.BIRTH_S", 0.1)
+    subscriber = make_subscriber(mosquitto.port, "#")
+    config = {"watches": {"porch": {"min_score": 0.6}}}
+    with running(delivery(MqttSettings(url=mosquitto.url), config=config)) as one:
+        subscriber.wait_for_payload("board/status", "online")
+        config["watches"]["porch"]["min_score"] = 0.7  # and on its way to the disk
+        subscriber.publish("homeassistant/status", "online")
+        subscriber.wait_for(lambda found: [m.topic for m in found].count(DISCOVERY) == 2)
+        one.announce()
+        found = subscriber.wait_for(lambda found: "0.7" in found[-1].text)
+    scores = [m.json["watches"]["porch"]["min_score"] for m in found if m.topic == found[-1].topic]
+    assert scores[-2:] == [0.6, 0.7]
+    assert found[-1].topic == "edgecls/board/config"
+
+
 def test_without_discovery_the_device_is_taken_back(
     mosquitto: Mosquitto, make_subscriber: MakeSubscriber, tmp_path: Path
 ) -> None:

@@ -96,7 +96,8 @@ class Board:
             "cameras.hall": {"source": self.source, "fps": self.fps, **self.camera_more},
             "mqtt": self.mqtt,
         }
-        tables |= {f"models.{name}": {"file": file} for name, file in self.models.items()}
+        # Where others are busy, threads are measured anew at each start.
+        tables |= {f"models.{n}": {"file": file, "threads": 1} for n, file in self.models.items()}
         for name in self.watches:
             tables[f"watches.{name}"] = {"camera": "hall", "resize": "stretch", **self.watch}
             tables[f"watches.{name}.decision"] = self.decision
