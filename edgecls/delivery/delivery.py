@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from edgecls.delivery import kept
 from edgecls.delivery.agenda import Agenda, Chore
 from edgecls.delivery.clock import clock_is_synchronised
 from edgecls.delivery.commands import Settable
@@ -30,6 +29,7 @@ from edgecls.delivery.payloads import OFFLINE, SCHEMA, encode, iso_timestamp
 from edgecls.delivery.presence import Presence
 from edgecls.delivery.retained import Retained
 from edgecls.delivery.session import Session, pause_s
+from edgecls.delivery.states import States
 from edgecls.delivery.wire import Wire
 from edgecls.domain import Outcome
 from edgecls.errors import ConfigError
@@ -96,12 +96,11 @@ class Delivery:
         self._about, self._interval_s = about, interval_s
         self._mailbox = box = Mailbox()
         self.publish, self.remember, self.reconfigure = box.publish, box.remember, box.reconfigure
-        self._taken: dict[str, Outcome] = {}  # the last that was taken out, per watch
-        self._fresh: list[Outcome] = []  # taken out, not shown yet
         self._outbox, self._health = outbox, health
         self._wire = Wire(self._topic, health)
         self._home = HomeAssistant(settings, device, outbox)
         self._retained = Retained(self._wire, about.description(), outbox, health, self._home)
+        self._states = States(outbox, self._retained)
         self._desk = Desk(
             self._topic, settings, self._wire, settable=commanded, control=commanded, ring=outbox
         )
@@ -147,7 +146,7 @@ class Delivery:
                 self._send_events()
                 self._show_pictures()
                 self._retained.settle()
-            self._keep_newest()
+            self._states.note_newest(self._mailbox.newest)
             said = self._say_goodbye()
             self._outbox.commit()
         finally:
@@ -203,11 +202,7 @@ class Delivery:
     def _take(self, item: Item) -> None:
         match item:
             case Outcome():
-                for event in item.events:
-                    self._outbox.add(event)
-                self._keep(item)
-                self._taken[item.watch] = item
-                self._fresh.append(item)
+                self._states.take(item)
             case Connected(line):
                 self._connected(line)
             case Lost(line) if line is self._wire.line:
@@ -295,30 +290,13 @@ class Delivery:
         self._agenda.plan(Chore.REFRESH, REFRESH_S)
         self._retained.refresh(self._mailbox.newest)
         self._health.warning(UNSYNCHRONIZED, not clock_is_synchronised())
-        self._keep_newest()
+        self._states.note_newest(self._mailbox.newest)
         self._outbox.commit()
-
-    def _keep_newest(self) -> None:
-        """How long states have lasted is lost with the process otherwise.
-
-        Not of a state that has changed since: its event is under way to us.
-        """
-        for watch, taken in list(self._taken.items()):
-            newest = self._mailbox.newest[watch]
-            now, then = newest.state, taken.state
-            if now.label is not None and (now.label, now.since) == (then.label, then.since):
-                self._keep(newest)
-
-    def _keep(self, outcome: Outcome) -> None:
-        known = clock_is_synchronised()
-        self._outbox.note(kept.KEPT, outcome.watch, kept.written(outcome, clock_known=known))
 
     def _commit(self) -> None:
         """Show only what is on disk: what is said must survive us."""
         self._outbox.commit()
-        for outcome in self._fresh:
-            self._retained.show(outcome)
-        self._fresh.clear()
+        self._states.show()
 
     def _show_pictures(self) -> None:
         """After the events, which they must not hold up."""
