@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -25,15 +25,11 @@ from edgecls.health import Health
 from edgecls.keepers import Keepers
 from edgecls.messengers import Messenger, Silence, Tee
 from edgecls.oversight import Oversight
+from edgecls.ownbroker import OwnBroker
 from edgecls.pipeline import Publisher
 from edgecls.progress import Progress
 from edgecls.reload import Reload
-from edgecls.resume import (
-    STALLED,
-    Resumed,
-    as_set,
-    resume,
-)
+from edgecls.resume import STALLED, Resumed, as_set, resume
 from edgecls.running import Present, Running
 from edgecls.service.notify import Notifier
 from edgecls.settings import Config, MqttSettings
@@ -52,7 +48,6 @@ __all__ = ["Daemon", "RunOptions", "Signals", "listening_to_signals"]
 
 log = logging.getLogger(__name__)
 
-EMBEDDED_URL = "embedded:"
 _HASTE_S = 2.0  # for what is under way when we shall be started again: the rest is on disk
 _LOOP_SILENCE_S = 20.0
 
@@ -97,7 +92,6 @@ class Daemon:
         turns = {name: watch.turn() for name, watch in watches.items()}
         self.turns = Turns(turns, self.stats, self.health, self.stopped, progress=self.progress)
         self.cameras = Cameras(self.running, self.turns, self.threads)
-        self.embedded_url: str | None = None
 
     def run(self, options: RunOptions) -> int:
         """Serve until stopped, or until the end of `options` or of every source.
@@ -109,12 +103,13 @@ class Daemon:
             stack.callback(self.finished.set)
             self._start_keeping(stack)
             resumed = self._resume()
-            messenger = self._messenger(options, stack)
+            own_broker = OwnBroker(self.threads, stack)
+            messenger = self._messenger(options, own_broker)
             publisher = messenger if options.onlooker is None else Tee(messenger, options.onlooker)
             self.cameras.limit(options.frames)
             self.cameras.start(self.running.cameras, resumed.stalled)
             self._start_oversight(messenger, publisher, stack)
-            reload_mark = self._start_reload(options, messenger, publisher, stack)
+            reload_mark = self._start_reload(options, messenger, publisher, own_broker, stack)
             marks = [messenger.progress, self.progress, reload_mark]
             self._supervise(marks, messenger, options.at_the_end)
             if publisher is messenger and self.outbox is not None:
@@ -228,7 +223,12 @@ class Daemon:
             self.keepers.last_good.ends_in_order()
 
     def _start_reload(
-        self, options: RunOptions, messenger: Messenger, publisher: Publisher, stack: ExitStack
+        self,
+        options: RunOptions,
+        messenger: Messenger,
+        publisher: Publisher,
+        own_broker: OwnBroker,
+        stack: ExitStack,
     ) -> Progress:
         if options.file is None:
             return Progress("nobody")
@@ -239,7 +239,7 @@ class Daemon:
         reload = Reload(
             options.file, self.signals.hangups, self.running, self.engines, self.turns,
             self.health, self.notifier, succession, self.keepers,
-            reachable=partial(self._reachable, stack=stack), finished=self.finished,
+            reachable=own_broker.reachable, finished=self.finished,
         )  # fmt: skip
         self.threads.start("reload", reload.run)
         look_after = partial(self.engines.look_after, self.finished, reload.again)
@@ -279,10 +279,10 @@ class Daemon:
             self.health.fault(stalled_reason(name), silent)
             messenger.remember(STALLED, name, silent or None)
 
-    def _messenger(self, options: RunOptions, stack: ExitStack) -> Messenger:
+    def _messenger(self, options: RunOptions, own_broker: OwnBroker) -> Messenger:
         config = self.running.config
         if config.mqtt is not None:
-            return self._start_delivery(config, config.mqtt, options.onlooker, stack)
+            return self._start_delivery(config, own_broker.reachable(config.mqtt), options.onlooker)
         if options.lines is None:
             return Silence()
         from edgecls.delivery.lines import Lines
@@ -290,7 +290,7 @@ class Daemon:
         return Lines(options.lines)
 
     def _start_delivery(
-        self, config: Config, mqtt: MqttSettings, onlooker: Publisher | None, stack: ExitStack
+        self, config: Config, mqtt: MqttSettings, onlooker: Publisher | None
     ) -> Messenger:
         from edgecls.delivery.delivery import Delivery
         from edgecls.facts import Facts
@@ -301,7 +301,7 @@ class Daemon:
             keepers=self.keepers, stop=self._restart,
         )  # fmt: skip
         delivery = Delivery(
-            self._reachable(mqtt, stack),
+            mqtt,
             self.outbox,
             self.device,
             Facts(self.device, self.running, self.stats, self.keepers.collector),
@@ -318,16 +318,3 @@ class Daemon:
     def _restart(self) -> None:
         self.restart_asked.set()
         self.stopped.set()
-
-    def _reachable(self, settings: MqttSettings, stack: ExitStack) -> MqttSettings:
-        """With the URL of a broker which runs from now on instead of `embedded:`."""
-        urls = [settings.url] if isinstance(settings.url, str) else list(settings.url)
-        if EMBEDDED_URL in urls and self.embedded_url is None:
-            from edgecls.delivery.embedded import EmbeddedBroker
-
-            broker = EmbeddedBroker()
-            self.threads.start("embedded broker", broker.run)
-            stack.callback(broker.close)
-            self.embedded_url = broker.wait_ready()
-        ours = self.embedded_url or EMBEDDED_URL
-        return replace(settings, url=[ours if each == EMBEDDED_URL else each for each in urls])
