@@ -184,19 +184,32 @@ def find_model(model: str, base: Path) -> Path:
     for folder in model_folders():
         if _is_file(path := folder / f"{model}.tflite"):
             return path
+    where = f" where you may look (with sudo: in {SYSTEM_MODELS} as well)"
+    where = where if is_closed(SYSTEM_MODELS) else ""
     if model in entries():
         sudo = "sudo " if base == _SYSTEM_CONFIGS else ""
         raise ModelError(
-            f"model {model!r} is not installed; fetch it with: {sudo}edgecls models pull {model}"
+            f"model {model!r} is not installed{where};"
+            f" fetch it with: {sudo}edgecls models pull {model}"
         )
     known = installed()
     near = difflib.get_close_matches(model, [*known, *entries()], 1)
     meant = f"; did you mean {near[0]!r}?" if near else ""
     raise ModelError(
-        f"model {model[:200]!r} is not installed{meant}; put its .tflite into {SYSTEM_MODELS} "
-        f"or name a path to a .tflite or .zip (installed: {', '.join(sorted(known)) or 'none'}; "
-        "`edgecls models list` shows what can be fetched)"
+        f"model {model[:200]!r} is not installed{where}{meant}; put its .tflite into"
+        f" {SYSTEM_MODELS} or name a path to a .tflite or .zip"
+        f" (installed: {', '.join(sorted(known)) or 'none'};"
+        " `edgecls models list` shows what can be fetched)"
     )
+
+
+def is_closed(folder: Path) -> bool:
+    """Whether it, or what it lies in, is not for us to look into."""
+    try:
+        folder.stat()
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return not os.access(folder, os.R_OK | os.X_OK)
 
 
 def _is_file(path: Path) -> bool:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
-from pathlib import Path
+import os
+from pathlib import Path, PosixPath
 from urllib.parse import urlsplit
 
 import pytest
 
-from edgecls.catalogue import Entry, Published, entries, entry_of, find_model, pair_of
+from edgecls.catalogue import (
+    Entry,
+    Published,
+    entries,
+    entry_of,
+    find_model,
+    pair_of,
+    user_models,
+)
 from edgecls.errors import ModelError
+from edgecls.pulling.choice import destination
 from edgecls.vision.model_file import read_model
 
 EVERY = list(entries().values())
@@ -94,3 +105,22 @@ def test_a_model_that_is_not_installed_says_what_fetches_it(
     with pytest.raises(ModelError) as caught:
         find_model(model, Path(folder))
     assert said in str(caught.value)
+
+
+class Closed(PosixPath):
+    """A folder of somebody else's."""
+
+    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+
+def test_where_models_are_not_for_us_to_see_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    for place in ("edgecls.catalogue", "edgecls.pulling.choice"):
+        monkeypatch.setattr(f"{place}.SYSTEM_MODELS", Closed(tmp_path / "system"))
+    with pytest.raises(ModelError, match="where you may look"):
+        find_model("vww_96_int8", tmp_path)
+    assert find_model("camera_health_v1", tmp_path).is_file()
+    assert destination() == user_models()

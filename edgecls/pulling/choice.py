@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from edgecls.catalogue import SYSTEM_MODELS, Entry, entries, installed, user_models
+from edgecls.catalogue import SYSTEM_MODELS, Entry, entries, installed, is_closed, user_models
 from edgecls.errors import ModelError
 from edgecls.settings import Config, ModelSettings
 
@@ -44,5 +44,7 @@ def missing(config: Config) -> list[str]:
 
 def destination() -> Path:
     """Where models go: to the system's where we may write there, else to the user's own."""
+    if is_closed(SYSTEM_MODELS):
+        return user_models() or SYSTEM_MODELS
     there = next(folder for folder in (SYSTEM_MODELS, *SYSTEM_MODELS.parents) if folder.exists())
     return SYSTEM_MODELS if os.access(there, os.W_OK) else user_models() or SYSTEM_MODELS

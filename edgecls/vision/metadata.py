@@ -66,7 +66,8 @@ def _output_facts(root: Table) -> tuple[float | None, str | None]:
             for unit in tensor.tables(4):
                 options = unit.table(1)
                 if unit.number(0, "B") == _SCORE_THRESHOLDING and options is not None:
-                    threshold = float(options.number(0, "f"))
+                    # As it was written: 0.6 in 32 bits is 0.60000002 in 64.
+                    threshold = float(f"{options.number(0, 'f'):.7g}")
                     min_score = threshold if 0 < threshold <= 1 else None
             for file in tensor.tables(6):
                 if file.number(2, "b") in (_AXIS_LABELS, _VALUE_LABELS) and name is None:
