@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 NATIVE_CALL_LIMIT_S = 15.0
 STATUS_S = 2.0
 _BEFORE_READY_S, _AFTERWARDS_S = 0.05, 1.0  # between two looks
+_STOPPED_S = 5.0  # so long between two looks is no load: the whole process was stopped
 
 
 class Supervisor:
@@ -39,13 +40,19 @@ class Supervisor:
         self._is_ready, self._status = is_ready, status
         self._at_the_end = at_the_end
         self._ready = False
-        self._fed_s = self._told_s = -math.inf
+        self._fed_s = self._told_s = self._patient_until_s = -math.inf
 
     def run(self, finished: threading.Event) -> None:
         """Body of the thread "supervisor"."""
+        looked_s = time.monotonic()
         while not finished.wait(_AFTERWARDS_S if self._ready else _BEFORE_READY_S):
-            self._end_if_overdue()
-            self._tell(time.monotonic())
+            now_s = time.monotonic()
+            if now_s - looked_s >= _STOPPED_S:  # by Ctrl-Z, say: nobody could get on
+                self._patient_until_s = now_s + NATIVE_CALL_LIMIT_S
+            looked_s = now_s
+            if now_s >= self._patient_until_s:
+                self._end_if_overdue()
+            self._tell(now_s)
 
     def _end_if_overdue(self) -> None:
         """A native call that hangs cannot be taken back by anything in Python.

@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
@@ -114,3 +114,51 @@ def test_a_daemon_is_ready_although_there_is_no_broker(
         assert "broker not connected" in status
         assert daemon.stop()[0] == 0
         assert manager.hear_until("STOPPING=1")
+
+
+class Clock:
+    """Time that passes while the supervisor waits, as it is told."""
+
+    def __init__(self, *waits_s: float) -> None:
+        self._now_s, self._waits_s = 1000.0, iter(waits_s)
+
+    def monotonic(self) -> float:
+        return self._now_s
+
+    def monotonic_ns(self) -> int:
+        return round(self._now_s * 1e9)
+
+    def wait(self, _: float) -> bool:
+        wait_s = next(self._waits_s, None)
+        self._now_s += wait_s or 0
+        return wait_s is None
+
+
+class Ended(Exception):
+    """Instead of the end of the process."""
+
+
+@pytest.mark.parametrize(
+    ("waits_s", "ends"),
+    [
+        pytest.param([1.0] * 14, False, id="in time"),
+        pytest.param([1.0] * 15, True, id="hangs"),
+        pytest.param([60.0, *[1.0] * 14], False, id="was stopped"),
+        pytest.param([60.0, *[1.0] * 15], True, id="was stopped, and hangs"),
+    ],
+)
+def test_a_process_that_was_stopped_gets_the_usual_time_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, waits_s: list[float], ends: bool
+) -> None:
+    clock = Clock(*waits_s)
+    monkeypatch.setattr("edgecls.supervisor.time", clock)
+    monkeypatch.setattr("edgecls.progress.time", clock)
+
+    def end(_: int) -> None:
+        raise Ended
+
+    monkeypatch.setattr("edgecls.supervisor.os._exit", end)
+    mark = Progress("camera porch")
+    one = Supervisor(lambda: [mark], Notifier(None), is_ready=bool, status=str)
+    with mark.inside("reading"), pytest.raises(Ended) if ends else nullcontext():
+        one.run(clock)  # type: ignore[arg-type]

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from edgecls.collecting import files, png
+from edgecls.collecting import files, jpeg, png
 from edgecls.collecting.picture import Picture
 from edgecls.domain import Pixels
 from edgecls.errors import PictureError
 from edgecls.likeness import Likeness, alike, likeness
-from edgecls.pictures import read_picture
 
 Encode = Callable[[Pixels], bytes]
 """RGB uint8 (height, width, 3) -> JPEG. Raises ValueError."""
@@ -25,10 +24,10 @@ _FOUND = 100  # of them, those that lie there from before: to read one takes som
 class Album:
     """For one thread."""
 
-    def __init__(self, folder: Path, jpeg: Encode, *, private: bool, durable: bool) -> None:
+    def __init__(self, folder: Path, encode: Encode, *, private: bool, durable: bool) -> None:
         """`folder` is made when it is needed; nobody else may look into a `private` one."""
         self.folder = folder
-        self._jpeg, self._durable = jpeg, durable
+        self._encode, self._durable = encode, durable
         self._folder_mode, self._file_mode = (0o700, 0o600) if private else (0o777, 0o666)
         self._known: dict[Path, Likeness] | None = None  # None: not yet looked at what is there
 
@@ -42,12 +41,12 @@ class Album:
         mark = likeness(picture.region)
         if _has_one_like(mark, known):
             return None
-        jpeg, seen = self._jpeg(picture.region), png.encode(picture.seen)
+        region, seen = self._encode(picture.region), png.encode(picture.seen)
         if make_room is not None:
-            make_room(len(jpeg) + len(seen))
+            make_room(len(region) + len(seen))
         files.make(self.folder, self._folder_mode)
         path = files.free_name(self.folder, picture.ts)
-        files.write(path, jpeg, seen, mode=self._file_mode, durable=self._durable)
+        files.write(path, region, seen, mode=self._file_mode, durable=self._durable)
         known[path] = mark
         if len(known) > _COMPARED:
             del known[next(iter(known))]
@@ -63,7 +62,7 @@ class Album:
             self._known = {}
             for path in files.pictures_in(self.folder)[-_FOUND:]:
                 with suppress(PictureError):
-                    self._known[path] = likeness(read_picture(path))
+                    self._known[path] = likeness(jpeg.read(path))
         return self._known
 
 

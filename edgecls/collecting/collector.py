@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgecls.collecting.album import Encode
+from edgecls.collecting.labels import clash
 from edgecls.collecting.picture import Taken
 from edgecls.collecting.session import Session
 from edgecls.collecting.stock import COUNT_S, Full, Stock
@@ -58,6 +59,9 @@ class Collector:
                 f"{self._bytes / 1e6:.0f} MB of pictures are kept, which is what max_mb in "
                 "[collect] allows: take some away first"
             )
+        others = sorted(self._stock.labels(session.watch))
+        if why := next(filter(None, (clash((other, session.label)) for other in others)), None):
+            return why
         self._sessions[session.watch] = session
         folder, pause_s = self.folder(session.watch, session.label), session.pace.pause_s
         log.info("watch %s: %d pictures, one every %g s, into %s",
@@ -126,16 +130,16 @@ class Collector:
         self._count()
         while not (self._finished.is_set() and self._jobs.empty()):
             try:
-                job = self._jobs.get(timeout=COUNT_S if self._full else None)
+                job = self._jobs.get(timeout=COUNT_S)
             except queue.Empty:
-                self._count()  # somebody may have taken pictures away
+                self._count()  # somebody may have taken pictures away, or there is another bound
             else:
                 if job is not None:
                     self._keep(job)
 
     def _count(self) -> None:
         try:
-            self._stock.count()
+            self._stock.count(self._max_bytes)
         except OSError as error:
             self._fail(error)
         self._look_at_stock(self._max_bytes)
@@ -145,11 +149,11 @@ class Collector:
         label = None if session is None else session.label
         try:
             path = self._stock.keep(job.watch, label, job.taken(), bound)
-        except Full:
+        except Full as error:
             self._lose(session)
+            self._fail(error)
             self._look_at_stock(bound)  # before anybody can ask again
             if session is not None and self._sessions.get(job.watch) is session:
-                log.warning("no room for more pictures: max_mb in [collect] is reached")
                 self.end(job.watch)
         except (OSError, ValueError, RuntimeError) as error:  # the last two are the codec's
             self._lose(session)

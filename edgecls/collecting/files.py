@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,14 +13,17 @@ from edgecls.dataset import seen_beside
 
 JPEG, SEEN = ".jpg", ".seen.png"
 _PART = ".part"  # behind a dot in front: no folder of pictures takes it for one
+_OURS = re.compile(rf"\d{{8}}-\d{{6}}\.\d{{3}}{re.escape(JPEG)}")
 
 
 def pictures_in(folder: Path) -> list[Path]:
     """The pictures of a folder, oldest first; none where there is no folder. Raises OSError."""
-    with suppress(FileNotFoundError):
-        names = (entry.name for entry in os.scandir(folder) if entry.name.endswith(JPEG))
-        return sorted(folder / name for name in names if not name.startswith("."))
-    return []
+    return [folder / name for name in _pictures(_sizes_in(folder))]
+
+
+def is_ours(picture: Path) -> bool:
+    """Whether it has a name as we give them: others we do not take away."""
+    return _OURS.fullmatch(picture.name) is not None
 
 
 def free_name(folder: Path, ts: float) -> Path:
@@ -52,15 +56,10 @@ def write(picture: Path, jpeg: bytes, seen: bytes, *, mode: int, durable: bool) 
     _put_in_place(wanted)
 
 
-def remove(picture: Path) -> int:
-    """Take both files of a picture away; how many bytes they had. Raises OSError."""
-    gone = 0
+def remove(picture: Path) -> None:
+    """Take both files of a picture away. Raises OSError."""
     for path in (seen_beside(picture), picture):
-        with suppress(FileNotFoundError):
-            size = path.stat().st_size
-            path.unlink()
-            gone += size
-    return gone
+        path.unlink(missing_ok=True)
 
 
 def sweep(folder: Path) -> None:
@@ -69,12 +68,18 @@ def sweep(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def drop_widows(folder: Path) -> None:
-    """Take away what the engine got of pictures that somebody took away. Raises OSError."""
-    kept = {seen_beside(picture) for picture in pictures_in(folder)}
-    for seen in folder.glob(f"*{SEEN}"):
-        if seen not in kept:
-            seen.unlink(missing_ok=True)
+def counted(folder: Path) -> dict[Path, int]:
+    """The bytes of each picture and what lies beside it, oldest first; for whom nobody else writes
+    there. What is left of pictures that somebody took away, or of half ones, is taken away. Raises
+    OSError."""
+    sizes = _sizes_in(folder)
+    pictures = _pictures(sizes)
+    beside = {name: name.removesuffix(JPEG) + SEEN for name in pictures}
+    left = {name for name in sizes if name.endswith((SEEN, f"{JPEG}{_PART}", f"{SEEN}{_PART}"))}
+    for name in left.difference(beside.values()):
+        with suppress(FileNotFoundError, PermissionError):  # it is gone, or not ours
+            (folder / name).unlink()
+    return {folder / name: sizes[name] + sizes.get(beside[name], 0) for name in pictures}
 
 
 def size_of(picture: Path) -> int:
@@ -91,6 +96,21 @@ def make(folder: Path, mode: int) -> None:
     if not folder.is_dir():
         make(folder.parent, mode)
         folder.mkdir(mode=mode, exist_ok=True)
+
+
+def _pictures(names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if name.endswith(JPEG) and not name.startswith("."))
+
+
+def _sizes_in(folder: Path) -> dict[str, int]:
+    """The bytes of each file, by its name: by one look at the folder, which may hold thousands."""
+    sizes = {}
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):
+                if entry.is_file():
+                    sizes[entry.name] = entry.stat().st_size
+    return sizes
 
 
 def _part_of(path: Path) -> Path:

@@ -27,7 +27,7 @@ Taken = Callable[[], Picture]
 
 
 def taken_of(frame: Frame, view: View) -> Taken:
-    """For the frame loop: to copy 1280x720 as they came takes 0.1 ms, to make a picture of them 5
+    """For the frame loop: to copy 1280x720 as they came takes 0.2 ms, to make a picture of them 5
     ms, and 14 ms where they are to be turned."""
     image = frame.image
     if image.width * image.height > _LARGE:

@@ -10,6 +10,7 @@ import sys
 import termios
 import tty
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -17,6 +18,7 @@ AGAIN, UNDO, END = " ", "u", "q"
 MOST_LABELS = 9
 _NO_KEY = re.compile(rb"\x1b(\[[0-?]*[ -/]*[@-~]|O.)?")  # what arrows and the like send
 _SHOW_CURSOR = "\x1b[?25h"
+_ALL = 4096  # bytes: what a terminal holds. Less might end in the midst of an arrow
 
 
 class Keyboard:
@@ -43,29 +45,32 @@ class Keyboard:
         self.restore()
 
     def restore(self) -> None:
-        """The terminal as it was. For any thread."""
+        """The terminal as it was, if it still is. For any thread."""
         if self._before is not None:
-            # Keys that nobody has read are not for the shell.
-            termios.tcflush(self._descriptor, termios.TCIFLUSH)
-            termios.tcsetattr(self._descriptor, termios.TCSANOW, self._before)
+            with suppress(termios.error):
+                # Keys that nobody has read are not for the shell.
+                termios.tcflush(self._descriptor, termios.TCIFLUSH)
+                termios.tcsetattr(self._descriptor, termios.TCSANOW, self._before)
 
     def abandon(self) -> None:
         """Restore it for a process that is about to be ended."""
         self.restore()
-        os.write(self._descriptor, _SHOW_CURSOR.encode())
+        with suppress(OSError):
+            os.write(self._descriptor, _SHOW_CURSOR.encode())
 
     def pressed(self) -> str:
         """The keys since the last call, none of them an arrow or the like; END where the terminal
         is gone. Does not wait."""
         if not select.select([self._descriptor], [], [], 0)[0]:
             return ""
-        keys = os.read(self._descriptor, 64)
+        keys = os.read(self._descriptor, _ALL)
         if not keys:
             return END
         return _NO_KEY.sub(b"", keys).decode(errors="ignore").lower()
 
     def _begin(self, *_: object) -> None:
-        tty.setcbreak(self._descriptor)  # what was typed before is dropped
+        with suppress(termios.error):  # a terminal that goes away tells us to go on, too
+            tty.setcbreak(self._descriptor)  # what was typed before is dropped
 
 
 def keys_of(labels: Sequence[str]) -> Mapping[str, str]:

@@ -174,9 +174,27 @@ class ByKeys:
 class CollectView(TerminalView):
     """The live view, below what is collected: that must be seen however small the terminal is."""
 
-    def __init__(self, title: str, peek: Peek, shelves: Shelves, taker: ByClock | ByKeys) -> None:
+    def __init__(
+        self,
+        title: str,
+        peek: Peek,
+        shelves: Shelves,
+        taker: ByClock | ByKeys,
+        stopped: threading.Event,
+    ) -> None:
         super().__init__(title, peek)
-        self._shelves, self._taker = shelves, taker
+        self._shelves, self._taker, self._stopped = shelves, taker, stopped
+
+    def publish(self, outcome: Outcome) -> None:
+        """Show it; a terminal that is gone is the end."""
+        try:
+            super().publish(outcome)
+        except OSError:
+            self._stopped.set()
+
+    def __exit__(self, *error: object) -> None:
+        with suppress(OSError):
+            super().__exit__(*error)
 
     def _picture(self) -> RenderableType:
         from rich.console import Group

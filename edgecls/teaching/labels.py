@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgecls.collecting.labels import clash
 from edgecls.dataset import Dataset, Example
 from edgecls.decision.groups import Grouping
 from edgecls.errors import UsageError
@@ -89,15 +89,5 @@ def _check_enough(labels: Sequence[str], data: Path) -> None:
 def check_together(labels: Iterable[str], data: Path) -> None:
     """Labels that a person takes for one are one, written in two ways. Raises UsageError, which
     begins with `data`."""
-    known: dict[str, str] = {}
-    for label in labels:
-        # On a Mac, folders have their umlauts in two characters.
-        plain = unicodedata.normalize("NFKC", label).casefold()
-        other = known.setdefault(" ".join(plain.split()), label)
-        if other != label:
-            one, two = (unicodedata.normalize("NFC", each) for each in (other, label))
-            what = "capitals or blanks" if one != two else "how their accents are stored"
-            raise UsageError(
-                f"{data}: the labels {other!r} and {label!r} differ in {what} alone; "
-                "give both one name"
-            )
+    if (why := clash(labels)) is not None:
+        raise UsageError(f"{data}: {why}")

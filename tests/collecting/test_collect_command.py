@@ -10,6 +10,7 @@ import subprocess
 import sys
 import termios
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Self
 
@@ -201,16 +202,24 @@ sys.exit(main())
 class Terminal:
     """A program on a terminal of its own."""
 
-    def __init__(self, *arguments: object, home: Path, program: Sequence[str] = EDGECLS) -> None:
+    def __init__(
+        self,
+        *arguments: object,
+        home: Path,
+        program: Sequence[str] = EDGECLS,
+        stderr: Path | None = None,
+    ) -> None:
+        """`stderr`: where that goes, if not to the terminal."""
         self._ours, theirs = pty.openpty()
         termios.tcsetwinsize(theirs, (40, 120))
         self.before = termios.tcgetattr(theirs)
-        self.theirs, self.said = theirs, b""
-        self.process = subprocess.Popen(
-            [sys.executable, *program, *map(str, arguments)],
-            env=environment(home) | {"TERM": "xterm-256color"},
-            stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
-        )  # fmt: skip
+        self.theirs, self.said, self._gone = theirs, b"", False
+        with stderr.open("wb") if stderr else nullcontext(theirs) as said:
+            self.process = subprocess.Popen(
+                ["setsid", "--ctty", sys.executable, *program, *map(str, arguments)],
+                env=environment(home) | {"TERM": "xterm-256color"},
+                stdin=theirs, stdout=theirs, stderr=said,
+            )  # fmt: skip
         os.set_blocking(self._ours, False)
 
     def __enter__(self) -> Self:
@@ -220,7 +229,8 @@ class Terminal:
         self.process.kill()
         self.process.wait(TIMEOUT_S)
         os.close(self.theirs)
-        os.close(self._ours)
+        if not self._gone:
+            os.close(self._ours)
 
     def shows(self, words: str) -> None:
         """Wait until it has shown this since the last time."""
@@ -234,6 +244,11 @@ class Terminal:
 
     def press(self, keys: str) -> None:
         os.write(self._ours, keys.encode())
+
+    def hang_up(self) -> None:
+        """The window is closed, the connection is cut."""
+        self._gone = True
+        os.close(self._ours)
 
     def end(self) -> int:
         """Wait for its end, reading on; its exit status."""
@@ -260,10 +275,12 @@ def camera() -> Iterator[CameraServer]:
         yield one
 
 
-def on_a_terminal(camera: CameraServer, home: Path, *more: str) -> Terminal:
-    config = write(home, camera.url)
-    labels = ("--labels", "open,closed,none")
-    return Terminal("collect", "-c", config, "-o", home / "x", *(more or labels), home=home)
+def on_a_terminal(
+    camera: CameraServer, home: Path, *more: str, stderr: Path | None = None
+) -> Terminal:
+    options = ("-c", write(home, camera.url), "-o", home / "x")
+    labels = more or ("--labels", "open,closed,none")
+    return Terminal("collect", *options, *labels, home=home, stderr=stderr)
 
 
 def see(camera: CameraServer, seed: int) -> None:
@@ -292,6 +309,30 @@ def test_keys_choose_a_label_take_a_picture_undo_and_end(
         assert b"\x1b[?25h" in terminal.said  # the cursor is back
         assert b"x/open: kept 1, 1 was nearly the same as one before; 1 lie there" in terminal.said
     assert [len(jpegs(tmp_path / "x" / label)) for label in ("open", "closed", "none")] == [1, 0, 1]
+
+
+def test_an_arrow_that_is_held_down_takes_nothing(camera: CameraServer, tmp_path: Path) -> None:
+    """However slow the frames are, its bytes are read as whole arrows."""
+    with on_a_terminal(camera, tmp_path, "--labels", "apple,none") as terminal:
+        terminal.shows("apple 0   none 0")
+        for _ in range(5):
+            terminal.press("\x1b[A" * 40)
+        terminal.press("n")
+        terminal.shows("apple 0   none 1")
+        terminal.press(QUIT)
+        assert terminal.end() == 0
+
+
+def test_a_terminal_that_goes_away_is_the_end(camera: CameraServer, tmp_path: Path) -> None:
+    with on_a_terminal(camera, tmp_path, "--labels", "open,none", stderr=tmp_path / "said") as one:
+        one.shows("open 0")
+        one.press("o")
+        one.shows("open 1")
+        one.hang_up()
+        assert one.process.wait(TIMEOUT_S) == 0
+    assert len(names(tmp_path / "x/open")) == 2
+    last = (tmp_path / "said").read_text().splitlines()[-1]
+    assert last == f"edgecls collect: {tmp_path}/x/open: kept 1; 1 lie there"
 
 
 def test_of_two_keys_within_a_frame_the_second_takes_nothing(

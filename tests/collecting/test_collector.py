@@ -229,6 +229,40 @@ def test_a_request_is_refused_as_long_as_pictures_fill_the_bound(
         wait_until(lambda: collector.ask(session()) is None, "there is room again")
 
 
+def test_a_label_that_is_there_written_in_another_way_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "COUNT_S", 0.05)
+    with running(made(tmp_path)) as collector:
+        take(collector, scene(1), session())
+        wait_until(lambda: _refusal(collector, "Open") is not None, "open is there")
+        assert _refusal(collector, "Open") == (
+            "the labels 'open' and 'Open' differ in capitals or blanks alone; give both one name"
+        )
+        (tmp_path / "collected-board/gate/None").mkdir()  # by somebody
+        wait_until(lambda: _refusal(collector, "none") is not None, "it is noticed")
+        assert _refusal(collector, "open") is None
+        assert collector.ask(Session("yard", "Open", 1, Pace(1))) is None
+
+
+def _refusal(collector: Collector, label: str) -> str | None:
+    collector.end("gate")
+    return collector.ask(Session("gate", label, 1, Pace(1)))
+
+
+def test_that_no_room_is_left_for_ambiguous_pictures_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    noise: Pixels = np.random.default_rng(1).integers(0, 256, (1000, 1000, 3), np.uint8)
+    with running(made(tmp_path, max_mb=1)) as collector:
+        for number in range(4):
+            take(collector, _large(noise, number), session() if number < 2 else None)
+            wait_until(collector._jobs.empty, "what waits is written")
+    assert caplog.messages == [
+        "pictures are not kept: those that were asked for take all that max_mb in [collect] allows"
+    ]
+
+
 def test_a_disk_that_hangs_costs_pictures_and_one_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgecls.collecting.labels import MOST_BYTES, is_label
+from edgecls.collecting.labels import MOST_BYTES, clash, is_label
 
 
 @pytest.mark.parametrize("label", ["open", "none", "Tür offen", "bin out", "a.b", "a-b", "ß" * 50])
@@ -31,3 +31,17 @@ def test_a_label_is_one_step_down_on_every_system(label: str) -> None:
         assert not {"/", "\\", "\0"} & set(label)
         assert label not in {"", ".", ".."}
         assert len(label.encode()) <= MOST_BYTES
+
+
+@pytest.mark.parametrize(
+    ("labels", "differ"),
+    [
+        (["none", "None"], "capitals or blanks"),
+        (["a", "gate open", "b", "gate  open"], "capitals or blanks"),
+        (["Tu\u0308r", "T\u00fcr"], "how their accents are stored"),
+        (["open", "closed", "open"], None),
+    ],
+)
+def test_labels_that_a_person_takes_for_one_clash(labels: list[str], differ: str | None) -> None:
+    assert (clash(labels) is None) == (differ is None)
+    assert (differ or "") in (clash(labels) or "")

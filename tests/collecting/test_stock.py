@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -17,6 +20,7 @@ from tests.collecting.pictures import JPEG, names, scene
 from tests.torture.disk import file_system
 
 ROOMY = 100_000_000
+_NOBODY = 65534
 
 
 def size_of(folder: Path) -> int:
@@ -74,7 +78,7 @@ def test_pictures_of_a_clock_that_was_wrong_go_first(tmp_path: Path) -> None:
     kept = stock(tmp_path)  # from another life
     for seed in range(10, 15):
         kept.keep("gate", None, scene(seed), bound)
-        kept.count()
+        kept.count(ROOMY)
     there = [name for name in names(folder) if name.endswith(".jpg")]
     assert len([name for name in there if name.startswith("2025")]) == 5
 
@@ -119,7 +123,7 @@ def test_pictures_that_were_asked_for_take_the_room_of_ambiguous_ones_and_then_n
     assert names(tmp_path / "ambiguous-board/gate") == []
     assert kept.is_full(bound)
     later = stock(tmp_path)
-    later.count()
+    later.count(ROOMY)
     assert later.is_full(bound)
     with pytest.raises(Full):
         kept.keep("gate", None, scene(200), bound)
@@ -133,13 +137,81 @@ def test_what_people_took_away_or_another_life_left_is_counted(
     for seed in range(4):
         stock(tmp_path).keep("gate", "open", scene(seed), ROOMY)
     later = stock(tmp_path)
-    later.count()
+    later.count(ROOMY)
     assert later.bytes == size_of(tmp_path) > 0
     for path in (tmp_path / "collected-board/gate/open").iterdir():
         path.unlink()
     monkeypatch.setattr(module, "COUNT_S", 0.0)
     later.keep("gate", "open", scene(9), ROOMY)
     assert later.bytes == size_of(tmp_path)
+
+
+def test_what_is_not_ours_stays_and_holds_nothing_up(tmp_path: Path) -> None:
+    folder, kept = tmp_path / "ambiguous-board/gate", stock(tmp_path)
+    for seed in range(5):
+        kept.keep("gate", None, scene(seed), ROOMY)
+    bound = size_of(tmp_path)
+    (folder / "holiday.jpg").write_bytes(b"mine")
+    (folder / "20200101-000000.000.jpg").mkdir()
+    kept = stock(tmp_path)
+    for seed in range(10, 20):
+        assert kept.keep("gate", None, scene(seed), bound)
+    assert (folder / "holiday.jpg").read_bytes() == b"mine"
+    assert (folder / "20200101-000000.000.jpg").is_dir()
+    assert kept.bytes == size_of(tmp_path) - len(b"mine") <= bound
+
+
+def test_a_lower_bound_holds_also_where_those_that_were_asked_for_exceed_it(tmp_path: Path) -> None:
+    kept = stock(tmp_path)
+    keep_scenes(kept, "open", range(5), ROOMY)
+    asked = size_of(tmp_path)
+    for seed in range(20, 30):
+        kept.keep("gate", None, scene(seed), ROOMY)
+    kept.count(asked + 100_000)
+    assert asked < size_of(tmp_path) == kept.bytes <= asked + 100_000
+    kept.count(asked // 2)
+    assert size_of(tmp_path) == kept.bytes == asked
+
+
+@pytest.fixture
+def shared_disk() -> Iterator[Path]:
+    """A disk of its own for pictures, which has a folder that we may not read."""
+    root = os.geteuid() == 0
+    with TemporaryDirectory() as name:  # the tests' own folders are root's alone
+        collected = Path(name) / "collected-board"
+        (collected / "lost+found").mkdir(parents=True)
+        (collected / "lost+found").chmod(0)
+        stock(Path(name) / "else").keep("gate", None, scene(0), ROOMY)  # all is imported
+        if root:
+            for each in (Path(name), collected):
+                os.chown(each, _NOBODY, -1)
+            os.setresuid(_NOBODY, _NOBODY, 0)
+        try:
+            yield Path(name)
+        finally:
+            if root:
+                os.setresuid(0, 0, 0)
+            (collected / "lost+found").chmod(0o700)
+
+
+def test_a_folder_that_may_not_be_read_costs_neither_pictures_nor_the_bound(
+    shared_disk: Path,
+) -> None:
+    bound = 150_000
+    for life in range(3):
+        kept = stock(shared_disk)
+        for seed in range(10):
+            assert kept.keep("gate", None, scene(100 * life + seed), bound)
+        assert size_of(shared_disk / "ambiguous-board") <= bound
+
+
+def test_the_pictures_of_every_watch_are_remembered(tmp_path: Path) -> None:
+    kept, watches = stock(tmp_path), [f"watch{number}" for number in range(20)]
+    for watch in watches:
+        path = kept.keep(watch, None, scene(1, 64, 48), ROOMY)
+        assert path
+        path.write_bytes(b"cannot be read again")
+    assert not any(kept.keep(watch, None, scene(1, 64, 48), ROOMY) for watch in watches)
 
 
 def test_who_takes_a_picture_away_need_not_know_of_what_lies_beside_it(tmp_path: Path) -> None:
@@ -149,8 +221,10 @@ def test_who_takes_a_picture_away_need_not_know_of_what_lies_beside_it(tmp_path:
     assert first
     assert second
     first.unlink()
-    kept.count()
-    assert names(first.parent) == [second.name, f"{second.stem}.seen.png"]
+    (first.parent / f".{first.name}.part").write_bytes(b"half")  # of a life that was killed
+    (first.parent / "film.part").write_bytes(b"mine")
+    kept.count(ROOMY)
+    assert names(first.parent) == [second.name, f"{second.stem}.seen.png", "film.part"]
 
 
 def test_the_last_32_megabytes_of_a_disk_are_left_to_events(tmp_path: Path) -> None:
