@@ -11,7 +11,7 @@ from edgecls.assembled import AssembledWatch
 from edgecls.collecting.taker import Taker
 from edgecls.decision.decider import Decider
 from edgecls.engines import Engines
-from edgecls.errors import ConfigError, DelegateError, EdgeclsError, ModelError
+from edgecls.errors import ConfigError, DelegateError, ModelError
 from edgecls.keepers import Keepers
 from edgecls.picked import Picked
 from edgecls.pixels import View
@@ -45,35 +45,37 @@ class Assembler:
         """The watches that `may_return` run their last good model where theirs cannot be loaded.
         With `shadows_later`, those of live cameras are left to whoever need not hurry."""
         self._config, self._engines = config, engines
-        self._keepers, self._may_return = keepers, may_return
+        self._keepers, self._last_good = keepers, keepers.last_good
+        self._may_return = may_return
         self._shadows_later = shadows_later
 
     def watch(self, name: str, settings: WatchSettings, *, anew: bool = False) -> AssembledWatch:
         """A watch by its settings; `anew`: also with a model that was refused before. Raises
         ConfigError or ModelError."""
         try:
-            wanted = picked.wanted(self._config, self._engines, settings.model)
+            return self._as_wanted(name, settings, anew=anew)
         except DelegateError:
             raise
-        except ModelError as error:
-            if (watch := self._returned_for(name, settings, error)) is None:
-                raise
-            return watch
-        if self._keepers.last_good is not None and not anew and settings.ambiguity_band < 1:
-            refusal = self._keepers.last_good.refusal(name, wanted.engine.model.sha256)
-            if refusal and (watch := self.returned(name, settings, refusal)) is not None:
-                return watch
-        try:
-            return self._around(name, settings, wanted)
-        except ConfigError as error:  # perhaps the file is another one, with other labels
-            if (watch := self._returned_for(name, settings, error)) is None:
+        except (ConfigError, ModelError) as error:  # the file may be another one, of other labels
+            watch = self.returned(name, settings, str(error)) if name in self._may_return else None
+            if watch is None:
                 raise
             return watch
 
-    def _returned_for(
-        self, name: str, settings: WatchSettings, error: EdgeclsError
-    ) -> AssembledWatch | None:
-        return self.returned(name, settings, str(error)) if name in self._may_return else None
+    def _as_wanted(self, name: str, settings: WatchSettings, *, anew: bool) -> AssembledWatch:
+        wanted = picked.wanted(self._config, self._engines, settings.model)
+        refusal = None if anew else self._refusal(name, settings, wanted)
+        watch = None if refusal is None else self.returned(name, settings, refusal)
+        return self._around(name, settings, wanted) if watch is None else watch
+
+    def _refusal(self, name: str, settings: WatchSettings, wanted: Picked) -> str | None:
+        """Why a model is not to be used, by what an earlier trial came to."""
+        if self._last_good is None:
+            return None
+        refused = self._last_good.refusal(name, wanted.engine.model.sha256)
+        if refused is None or (settings.ambiguity_band >= 1 and not refused.failed):
+            return None
+        return refused.why
 
     def with_shadow(
         self, name: str, watch: AssembledWatch, settings: WatchSettings
@@ -85,10 +87,10 @@ class Assembler:
 
     def returned(self, name: str, settings: WatchSettings, why: str) -> AssembledWatch | None:
         """The watch with its last good model; None where there is none that suits it."""
-        if self._keepers.last_good is None or not self._is_live(settings):
+        if self._last_good is None or not self._is_live(settings):
             return None
         try:
-            good = picked.returned(self._config, self._engines, self._keepers.last_good, name, why)
+            good = picked.returned(self._config, self._engines, self._last_good, name, why)
             watch = None if good is None else self._around(name, settings, good)
         except (ConfigError, ModelError) as error:
             log.warning("watch %s: its last good model is of no use: %s", name, error)
@@ -100,9 +102,9 @@ class Assembler:
     def rival(self, name: str) -> Shadow | None:
         """The last good model of a watch, to look along with the one that has taken its place; None
         where there is none that could judge what the watch looks at now."""
-        assert self._keepers.last_good is not None
+        assert self._last_good is not None
         try:
-            good = picked.returned(self._config, self._engines, self._keepers.last_good, name, "")
+            good = picked.returned(self._config, self._engines, self._last_good, name, "")
             if good is None:
                 return None
             settings = advised(self._config.watches[name], good.engine.model)
@@ -147,13 +149,13 @@ class Assembler:
             return None, str(error)
 
     def _standing(self, name: str, settings: WatchSettings, model: Picked) -> Standing | None:
-        if self._keepers.last_good is None or not self._is_live(settings):
+        if self._last_good is None or not self._is_live(settings):
             return None
         if model.returned is not None:
-            return Standing(earlier=self._keepers.last_good.earlier(name))
-        sha256, good = model.engine.model.sha256, self._keepers.last_good.of(name).good
+            return Standing(earlier=self._last_good.earlier(name))
+        sha256, good = model.engine.model.sha256, self._last_good.of(name).good
         other = good is not None and good.sha256 != sha256 and model.stands_in is None
-        return Standing(self._keepers.last_good.baseline(name, sha256), may_give_way=other)
+        return Standing(self._last_good.baseline(name, sha256), may_give_way=other)
 
     def _is_live(self, settings: WatchSettings) -> bool:
         """A file that is gone through as fast as it can be tells nothing of how a watch does."""

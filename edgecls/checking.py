@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from edgecls.assembly import advised
+from edgecls.builds import model_settings
 from edgecls.decision.decider import Decider
 from edgecls.decision.judge import Judge
 from edgecls.delivery.session import check as check_broker
+from edgecls.device import device_id, state_dir
 from edgecls.engines import reading_of
 from edgecls.errors import ConfigError, ModelError
+from edgecls.good import told_of
+from edgecls.lastgood import LastGood, last_good_folder
 from edgecls.settings import Config, DecisionSettings, WatchSettings
 from edgecls.sources import check_source
+from edgecls.vision.model_file import read_model
 
 
 def check(config: Config, returned: Collection[str] = ()) -> tuple[Config, list[str]]:
@@ -42,6 +48,24 @@ def check(config: Config, returned: Collection[str] = ()) -> tuple[Config, list[
         warnings += _warnings_of_leaving(name, watches[name].decision)
         warnings += _warnings_of_shadow(config, name, settings)
     return replace(config, watches=watches), warnings
+
+
+def running_otherwise(config: Config) -> Mapping[str, str]:
+    """The watches whose daemon runs another model than the one that is named, by what it has left
+    in its state folder; with a sentence. What cannot be read says nothing."""
+    left = LastGood(
+        last_good_folder(state_dir(config.device, config.base), device_id(config.device))
+    )
+    found = {}
+    for name, watch in config.watches.items():
+        try:
+            settings = model_settings(config, watch.model)
+            model = read_model(Path(settings.file), settings.delegate)
+        except ModelError:  # whoever checks the configuration says so
+            continue
+        if told := told_of(left.of(name), model.sha256):
+            found[name] = told
+    return found
 
 
 def _warnings_of_leaving(name: str, decision: DecisionSettings) -> list[str]:

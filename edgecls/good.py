@@ -18,6 +18,7 @@ from edgecls.vision.engine import Engine
 
 _MOST_FRAMES = 10**12
 _MOST_ENDED = 3  # processes in a row: the model is to blame
+_MOST_OF_NAME = 50  # characters, of 4 bytes each: a file's name may have 255 bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Good:
     def of(cls, model: str, settings: ModelSettings, engine: Engine) -> Self:
         """What is to be kept of a model that runs."""
         mark = hashlib.sha256("\n".join([engine.model.sha256, *engine.labels]).encode())
-        file = f"{mark.hexdigest()[:12]}-{engine.model.name[-100:]}.tflite"
+        file = f"{mark.hexdigest()[:12]}-{engine.model.name[-_MOST_OF_NAME:]}.tflite"
         labels = f"{file.removesuffix('.tflite')}.labels.csv"
         here = replace(settings, file=file, labels_file=labels)
         return cls(model, engine.model.sha256, engine.network, here, engine)
@@ -53,6 +54,7 @@ class Refused:
     sha256: str
     why: str  # a sentence
     baseline: Share | None  # of the good model, where it was compared with that
+    failed: bool = False  # when it ran, and not in comparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,9 @@ def understood(whole: Any) -> Known:
         case {"good": _}:
             raise ValueError("not understood")
     match whole:
-        case {"refused": {"sha256": str(sha256), "why": str(why), "baseline": baseline}}:
-            known = replace(known, refused=Refused(sha256, why, _share(baseline)))
+        case {"refused": {"sha256": str(sha256), "why": str(why), "baseline": baseline, **more}}:
+            failed = more.get("failed", False) is True
+            known = replace(known, refused=Refused(sha256, why, _share(baseline), failed))
     match whole:
         case {"tried": {"sha256": str(sha256), "baseline": baseline, **more}}:
             ended = more.get("ended", 0)
@@ -113,6 +116,20 @@ def understood(whole: Any) -> Known:
                 raise ValueError("not understood")
             known = replace(known, tried=Tried(sha256, _share(baseline), ended))
     return known
+
+
+def told_of(known: Known, sha256: str) -> str | None:
+    """That another model runs, or ran last, than the one that is wanted; None where nobody knows of
+    one."""
+    good, refused, tried = known.good, known.refused, known.tried
+    if good is None:
+        return None
+    if tried is None and refused is not None and sha256 in (good.sha256, refused.sha256):
+        return f"the daemon runs its last good model, {good.model}: {refused.why}"
+    ran = good.sha256 if tried is None else tried.sha256
+    if ran == sha256:
+        return None
+    return "another model than this ran last: one was set over MQTT, or this file is new"
 
 
 def _share(said: Any) -> Share | None:
@@ -130,4 +147,4 @@ def blamed(known: Known) -> Known:
     if known.good is None or tried is None or tried.ended < _MOST_ENDED:
         return known
     why = f"{tried.ended} processes in a row ended while the new model was on trial"
-    return Known(known.good, Refused(tried.sha256, why, tried.baseline))
+    return Known(known.good, Refused(tried.sha256, why, tried.baseline, failed=True))

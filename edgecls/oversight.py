@@ -15,6 +15,7 @@ from edgecls.keepers import Keepers
 from edgecls.lastgood import LastGood
 from edgecls.running import Running
 from edgecls.settings import Config
+from edgecls.shadow import Shadow
 from edgecls.swap import Swap
 from edgecls.threads import Threads
 from edgecls.trial import LENGTH, Share, Standing, is_worse
@@ -93,7 +94,7 @@ class Oversight:
     def _pass(self, name: str, watch: AssembledWatch, now: Share, before: Share | None) -> None:
         standing = watch.standing
         assert standing is not None
-        standing.settled, standing.may_give_way = True, False
+        standing.settled, standing.may_give_way, standing.baseline = True, False, None
         if before is not None:
             log.info(
                 "watch %s: %s has passed its trial (ambiguous: %s; the model before it: %s)",
@@ -116,12 +117,15 @@ class Oversight:
             standing.baseline = None
             log.warning("watch %s: %s could not be compared with another", name, watch.model)
             return
-        log.info(
-            "watch %s: %s found %s ambiguous: %s looks along for a while",
-            name, watch.model, standing.share, rival.model,
-        )  # fmt: skip
-        standing.rival = rival
-        self.turns.soon(partial(self._look_anew, name, standing))
+        self.turns.soon(partial(self._let_look_along, name, standing, config, rival))
+
+    def _let_look_along(self, name: str, standing: Standing, config: Config, rival: Shadow) -> None:
+        """By the loop's thread. Where something was set meanwhile, others are the rules."""
+        if config is self.running.config and standing.rival is None:
+            share, model = standing.share, rival.model
+            log.info("watch %s: %s are ambiguous: %s looks along for a while", name, share, model)
+            standing.rival = rival
+            self._look_anew(name, standing)
 
     def _look_anew(self, name: str, standing: Standing) -> None:
         """By the loop's thread: have those look along who are to."""
@@ -134,9 +138,11 @@ class Oversight:
         return "the model" if good is None else good.model
 
     def _refuse(self, name: str, watch: AssembledWatch, why: str) -> None:
-        assert watch.standing is not None
-        watch.standing.settled = True
-        refused = Refused(watch.engine.model.sha256, why, watch.standing.baseline)
+        standing = watch.standing
+        assert standing is not None
+        standing.settled = True
+        failed = standing.failure is not None
+        refused = Refused(watch.engine.model.sha256, why, standing.baseline, failed)
         self._give_back(name, watch, refused)
 
     def _give_back(self, name: str, watch: AssembledWatch, refused: Refused) -> None:
@@ -151,7 +157,7 @@ class Oversight:
             log.warning("watch %s: %s; there is no model to return to", name, refused.why)
             self.last_good.forgive(name)
             assert watch.standing is not None
-            watch.standing.may_give_way = False
+            watch.standing.may_give_way, watch.standing.baseline = False, None
             return
         self.turns.soon(partial(self._take_back, name, watch, config, instead))
 

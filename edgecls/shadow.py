@@ -20,6 +20,7 @@ from edgecls.vision.eye import Eye
 log = logging.getLogger(__name__)
 
 _SLOWEST_MS = 2000.0  # for what has no say: the watch would miss too much meanwhile
+_MOST_COMPARED = 100_000  # frames: eight hours at 10 a second, every third one
 
 
 class Comparison:
@@ -33,9 +34,9 @@ class Comparison:
         self._inference = Histogram()
 
     @property
-    def in_force(self) -> Share:
-        """How the model in force did on these frames."""
-        return self._in_force
+    def frames(self) -> int:
+        """That both have seen."""
+        return self._frames
 
     @property
     def shares(self) -> tuple[Share, Share]:
@@ -130,7 +131,8 @@ class Shadow:
         """As the rival of the model in force; None: there is not enough to compare by yet."""
         found = self.comparison.shares
         enough = max(share.watched for share in found) >= LEAST_BEFORE
-        return found if enough or self.failure is not None else None
+        over = self.failure is not None or self.comparison.frames >= _MOST_COMPARED
+        return found if enough or over else None
 
     def report(self) -> dict[str, Any]:
         """Its part of `stats`."""

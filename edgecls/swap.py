@@ -14,7 +14,7 @@ from edgecls.good import Good, Tried
 from edgecls.lastgood import LastGood
 from edgecls.pipeline import Publisher
 from edgecls.running import Running
-from edgecls.trial import LEAST_BEFORE, Share
+from edgecls.trial import LEAST_BEFORE, UNKNOWN, Share
 from edgecls.turns import Turns
 
 
@@ -57,8 +57,8 @@ def begin_trial(
 ) -> None:
     """Another model is about to take the place of the one `before` it.
 
-    It is on trial where there is something to compare it with, and neither is a fallback; the model
-    before counts as good then. `comparable`: both look at the same, by the same rules.
+    Where neither is a fallback, the one before can come back. The new one is on trial where there
+    is something to compare it with. `comparable`: both look at the same, by the same rules.
     """
     if last_good is None or after.standing is None or after.returned is not None:
         return
@@ -66,9 +66,10 @@ def begin_trial(
     good = last_good.of(name).good
     baseline = _baseline(before, after)
     if baseline is not None and not comparable:
-        baseline = Share(LEAST_BEFORE, 0)  # whatever is not decided is reason to look closer
+        baseline = UNKNOWN
     back = good is not None and good.sha256 == sha256
-    if back or baseline is None or before.stands_in or after.stands_in:
+    unknown = good is not None and baseline is None
+    if back or unknown or before.stands_in or after.stands_in:
         last_good.forgive(name)
         return
     after.standing.baseline, after.standing.may_give_way = baseline, True
@@ -84,7 +85,7 @@ def _baseline(before: AssembledWatch, after: AssembledWatch) -> Share | None:
         return before.standing.baseline
     shadow = before.shadow
     if shadow is not None and shadow.engine.network == after.engine.network:
-        share = shadow.comparison.in_force
+        share, _ = shadow.comparison.shares
         if share.watched >= LEAST_BEFORE:
             return share
     return before.standing.record

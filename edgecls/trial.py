@@ -43,6 +43,9 @@ class Share(NamedTuple):
         return f"{self.value:.0%} of {self.watched} frames"
 
 
+UNKNOWN = Share(LEAST_BEFORE, 0)  # by other rules: whatever is ambiguous is reason to look closer
+
+
 def counts(classification: Classification) -> bool | None:
     """Whether a frame is ambiguous; None where nothing that is watched for was seen. Scores that
     are no numbers decide nothing either."""
@@ -111,7 +114,7 @@ class Standing:
         self.invalid = 0
         self.baseline, self._earlier = baseline, earlier
         self.rival: Rival | None = None
-        self.settled = False  # it has proved itself, or has not
+        self.settled = False  # it has proved itself, or is about to give its place back
         self._last: deque[bool] = deque(maxlen=_REMEMBERED)
         self._ambiguous = 0
 
@@ -129,8 +132,8 @@ class Standing:
 
     @property
     def on_trial(self) -> bool:
-        """It is compared with the model whose place it has taken."""
-        return self.baseline is not None and not self.settled
+        """It is compared with the model whose place it has taken, and has not passed."""
+        return self.baseline is not None
 
     @property
     def over(self) -> bool:
@@ -153,8 +156,12 @@ class Standing:
             self._ambiguous += ambiguous
 
     def judged_anew(self) -> None:
-        """From now on frames are judged by other rules: nothing can be compared with before."""
-        self.baseline = self._earlier = self.rival = None
+        """From now on frames are judged by other rules: nothing can be compared with before, and a
+        trial begins anew."""
+        if self.on_trial:
+            self.baseline = UNKNOWN
+            self.frames = self.invalid = 0
+        self._earlier = self.rival = None
         self._last.clear()
         self._ambiguous = 0
 

@@ -46,6 +46,22 @@ def test_what_was_kept_is_loaded_as_it_was(tmp_path: Path) -> None:
     assert (copy.model.sha256, list(copy.labels)) == (first.sha256, LABELS)
 
 
+def test_what_was_refused_is_known_as_it_was(tmp_path: Path) -> None:
+    before = LastGood(tmp_path / "copies")
+    before.proved("porch", good(tmp_path, "v1"))
+    for refused in (Refused("ab", "worse", Share(100, 0)), Refused("ab", "broke", None, True)):
+        before.refuse("porch", refused)
+        before.save(["porch"])
+        assert LastGood(tmp_path / "copies").refusal("porch", "ab") == refused
+
+
+def test_a_model_may_have_as_long_a_name_as_a_file(tmp_path: Path) -> None:
+    kept, first = LastGood(tmp_path / "copies"), good(tmp_path, "猫" * 80)
+    kept.proved("porch", first)
+    kept.save(["porch"])
+    assert LastGood(tmp_path / "copies").of("porch").good == first
+
+
 def test_there_is_one_copy_for_each_watch_and_none_without(tmp_path: Path) -> None:
     folder = tmp_path / "copies"
     kept = LastGood(folder)
@@ -92,7 +108,7 @@ def test_the_last_room_of_a_disk_is_not_for_copies(
     assert "v1.tflite" in files(folder)
 
 
-@pytest.mark.parametrize("damage", ["cut", "gone", "no labels"])
+@pytest.mark.parametrize("damage", ["cut", "gone", "no labels", "other labels"])
 def test_a_copy_that_was_damaged_is_made_anew_when_the_model_proves_itself_again(
     tmp_path: Path, damage: str
 ) -> None:
@@ -109,6 +125,8 @@ def test_a_copy_that_was_damaged_is_made_anew_when_the_model_proves_itself_again
             copy.unlink()
         case "no labels":
             labels.unlink()
+        case "other labels":
+            labels.write_bytes(beside.replace(b"class", b"glass"))
     again = LastGood(folder)
     again.proved("porch", first)
     again.save(["porch"])
@@ -130,7 +148,10 @@ def test_a_model_that_ends_three_processes_in_a_row_is_not_tried_again(tmp_path:
     begin("ab")
     begin("ab").ends_in_order()  # and dies before it can be saved
     begin("ab")
-    assert "3 processes" in (LastGood(folder).refusal("porch", "ab") or "")
+    refusal = LastGood(folder).refusal("porch", "ab")
+    assert refusal is not None
+    assert "3 processes" in refusal.why
+    assert refusal.failed
     begin("cd")  # another one begins anew
     assert LastGood(folder).refusal("porch", "cd") is None
 
@@ -174,7 +195,7 @@ def test_whenever_the_disk_fails_what_was_there_is_whole(
             file.with_name(f"{file.name}.new").write_bytes(content[:10])
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("edgecls.lastgood.write_whole", write)
+    monkeypatch.setattr("edgecls.copies.write_whole", write)
     kept.proved("porch", second)
     kept.save(["porch"])
     assert not list(folder.glob("*.new"))
@@ -205,8 +226,9 @@ def test_a_refusal_is_of_one_file_and_needs_a_good_one(tmp_path: Path) -> None:
     kept.refuse("porch", Refused("ab", "worse", Share(100, 0)))
     assert kept.refusal("porch", "ab") is None
     kept.proved("porch", good(tmp_path, "v1"))
-    kept.refuse("porch", Refused("ab", "worse", Share(100, 0)))
-    assert kept.refusal("porch", "ab") == "worse"
+    worse = Refused("ab", "worse", Share(100, 0))
+    kept.refuse("porch", worse)
+    assert kept.refusal("porch", "ab") == worse
     assert kept.refusal("porch", "cd") is None
     assert kept.earlier("porch") == Share(100, 0)
     kept.forgive("porch")

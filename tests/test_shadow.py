@@ -55,7 +55,7 @@ def test_it_agrees_where_both_would_say_the_same(
     assert report["ambiguous_in_force"] == 0.25
     assert report["verdicts"] == verdicts
     assert report["inference_ms"].keys() == {"p50", "p95", "p99", "max"}
-    assert ours.comparison.in_force == Share(4, 1)
+    assert ours.comparison.shares[0] == Share(4, 1)
 
 
 def test_two_that_accept_nothing_agree(tmp_path: Path) -> None:
@@ -96,6 +96,17 @@ def test_what_fails_in_use_looks_no_more(
     assert ours.failure == "it broke"
     assert ours.report()["frames"] == 1
     assert len(caplog.messages) == 1
+
+
+def test_a_rival_says_in_the_end_what_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgecls.shadow._MOST_COMPARED", 20)
+    ours = shadow(tmp_path, BRIGHT)
+    look(ours, *[Reason.NOT_WATCHED] * 17, None, Reason.LOW_SCORE)
+    assert ours.shares is None
+    look(ours, Reason.NOT_WATCHED)
+    assert ours.shares == (Share(2, 1), Share(0, 0))
 
 
 def test_other_rules_begin_anew_and_the_same_go_on(tmp_path: Path) -> None:

@@ -375,6 +375,9 @@ def test_what_is_more_ambiguous_gives_its_place_back(gate: Gate, ear: Subscriber
         assert "v1 0% of" in why
         ear.wait_for(last("porch/state", is_dark))
         end_of(daemon)
+    checked = edgecls("check-config", "-c", gate.file, home=gate.folder)
+    assert "fine" in checked.stderr
+    assert "the daemon runs its last good model, v1: v2 found 100% of" in checked.stderr
     with gate.running() as daemon:  # it is not tried again
         online = len(of(ear.messages, "info"))
         ear.wait_for(lambda found: len(of(found, "info")) > online)
@@ -453,6 +456,19 @@ def test_where_the_old_model_would_do_no_better_the_new_one_stays(
     assert not any(each["reasons"] for each in of(ear.messages, "health"))
 
 
+def test_other_rules_in_the_middle_of_a_trial_do_not_end_it(gate: Gate, ear: Subscriber) -> None:
+    model(gate.folder / "v2.tflite", BLUNT)
+    with gate.running() as daemon:
+        proved(gate, ear)
+        set_to(ear, "model", "v2")
+        ear.wait_for(runs("v2"))
+        set_to(ear, "min_score", "0.7")
+        ear.wait_for(runs("v1"))
+        seen = ear.wait_for(reasons("model_returned:porch"))
+        assert of(seen, "config")[-1]["watches"]["porch"]["min_score"] == 0.7
+        end_of(daemon)
+
+
 @pytest.mark.torture
 def test_a_trial_goes_on_after_a_crash(gate: Gate, ear: Subscriber) -> None:
     gate.cameras["porch"] = gate.cameras["porch"].replace("200", "100")
@@ -483,12 +499,26 @@ def test_a_model_that_fails_in_use_gives_its_place_back(gate: Gate, ear: Subscri
         told = [("start", None), ("end", "model_changed"), ("start", None)]
         ear.wait_for(lambda found: phases(found) == told)
         end_of(daemon)
-    gate.put(model="v2")
+    gate.put(model="v2", keys="ambiguity_band = 1")
     with gate.running() as daemon:  # nor is it tried again where the file names it
         births = len(of(ear.messages, "health"))
         ear.wait_for(lambda found: len(of(found, "health")) > births)
         assert runs("v1")(ear.messages)
         assert reasons("model_returned:porch")(ear.messages)
+        end_of(daemon)
+
+
+def test_before_there_is_a_good_one_the_model_before_comes_back(
+    gate: Gate, ear: Subscriber
+) -> None:
+    failing_model(gate.folder / "v2.tflite")
+    gate.cameras = {"porch": gate.live("porch")}
+    with gate.running() as daemon:
+        ear.wait_for(last("porch/state", is_dark))
+        set_to(ear, "model", "v2")
+        ear.wait_for(reasons("model_returned:porch"))
+        ear.wait_for(runs("v1"))
+        ear.wait_for(last("porch/state", is_dark))
         end_of(daemon)
 
 
@@ -501,7 +531,7 @@ def test_a_model_that_takes_the_process_along_is_not_started_for_ever(
         end_of(daemon)
     model(gate.folder / "v2.tflite", OTHER)
     gate.cameras = {"porch": gate.live("porch")}
-    gate.put(model="v2")
+    gate.put(model="v2", keys="ambiguity_band = 1")
 
     with gate.running() as daemon:
         gate.notes('"ended": 1')

@@ -8,7 +8,7 @@ import pytest
 
 from edgecls.domain import NO_STATE, Category, Classification, Frame, Outcome, Prediction, Reason
 from edgecls.errors import DelegateFault, ModelError
-from edgecls.trial import LENGTH, Lenient, Share, Standing, is_worse
+from edgecls.trial import LENGTH, UNKNOWN, Lenient, Share, Standing, is_worse
 from tests.fakes import FlatImage
 
 FRAME = Frame("porch", 0, FlatImage(), 0, 0, 0.0)
@@ -74,6 +74,24 @@ def test_other_rules_leave_nothing_to_compare() -> None:
     standing.judged_anew()
     assert standing.frames == 200
     assert seen().record is standing.record is None
+
+
+def test_under_other_rules_a_trial_begins_anew() -> None:
+    standing = Standing(Share(500, 400))
+    for _ in range(LENGTH):
+        standing.look(FRAME, outcome(Reason.LOW_SCORE))
+    assert standing.over
+    standing.judged_anew()
+    assert (standing.over, standing.on_trial, standing.share) == (False, True, Share(0, 0))
+    assert standing.baseline == UNKNOWN
+
+
+def test_what_did_not_pass_is_on_trial_until_another_one_is_back() -> None:
+    standing = Standing(Share(500, 0))
+    standing.settled = True
+    assert standing.on_trial
+    standing.judged_anew()
+    assert standing.baseline == UNKNOWN
 
 
 def test_what_comes_back_is_compared_by_what_it_did_before() -> None:

@@ -11,7 +11,8 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from edgecls import logs
-from edgecls.checking import check
+from edgecls.checking import check, running_otherwise
+from edgecls.commands.service_state import look_where_the_service_does
 from edgecls.config import load, naming
 from edgecls.settings import Config
 from edgecls.sources import spoken
@@ -19,9 +20,11 @@ from edgecls.sources import spoken
 
 def run(options: argparse.Namespace) -> int:
     """Exit status 0, or 78 by ConfigError or ModelError."""
+    look_where_the_service_does(options.config)
     config = load(options.config)
     with naming(options.config):
         config, warnings = check(config)
+        warnings += [f"watch {name}: {told}" for name, told in running_otherwise(config).items()]
     for warning in warnings:
         logs.tell(f"edgecls check-config: warning: {warning}", level=logging.WARNING)
     if options.show:

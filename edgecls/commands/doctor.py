@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgecls.commands.service_state import look_where_the_service_does
 from edgecls.doctor.examination import examine
 from edgecls.doctor.findings import Finding, Patient, Result
 from edgecls.errors import one_line
@@ -19,16 +18,13 @@ from edgecls.redaction import spoken
 if TYPE_CHECKING:
     from rich.table import Table
 
-# Of the service; systemd names the second one to it, and nobody to who calls us by hand.
-_CONFIGS, _STATE = Path("/etc/edgecls"), Path("/var/lib/edgecls")
 _CHECK_CELLS = 19
 _COLOURS = {Result.PASS: "green", Result.FAIL: "bold red", Result.SKIP: "yellow"}
 
 
 def run(options: argparse.Namespace) -> int:
     """Exit status 0, or 1 when something fails."""
-    if options.config.absolute().parent == _CONFIGS and _STATE.is_dir():
-        os.environ.setdefault("STATE_DIRECTORY", str(_STATE))
+    look_where_the_service_does(options.config)
     findings = examine(Patient(options.config))
     if not options.json and sys.stdout.isatty():
         return _show(findings)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgecls.builds import model_settings
-from edgecls.checking import check
+from edgecls.checking import check, running_otherwise
 from edgecls.doctor.child import ask
 from edgecls.doctor.findings import (
     NO_CONFIG,
@@ -31,6 +31,7 @@ def model(patient: Patient) -> Iterator[Finding]:
     if config is None:
         yield skipped("model", NO_CONFIG)
         return
+    otherwise = running_otherwise(config)
     for name, watch in config.watches.items():
         alone = replace(config, cameras={}, mqtt=None, watches={name: watch})
         try:
@@ -42,7 +43,8 @@ def model(patient: Patient) -> Iterator[Finding]:
             yield failed("model", str(error), remedy, name)
             continue
         facts = f"{file.path.name}: {file.width}x{file.height}, {file.classes} classes"
-        yield passed("model", "; ".join([facts, *warnings]), name)
+        told = [otherwise[name]] if name in otherwise else []
+        yield passed("model", "; ".join([facts, *warnings, *told]), name)
 
 
 def golden_picture(_: Patient) -> Iterator[Finding]:

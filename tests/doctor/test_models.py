@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import pytest
 
+from edgecls.catalogue import shipped
 from edgecls.doctor import accelerator, models
+from edgecls.vision.model_file import read_model
 from tests.doctor.patients import (
     FAIL,
     PASS,
@@ -65,6 +68,36 @@ def test_a_model_or_label_that_is_not_there(
     failed = failures(models.model(patient(tmp_path, SCENE.replace(was, becomes))))["model"]
     assert found in failed.found
     assert failed.subject == "porch"
+
+
+@pytest.mark.parametrize(
+    ("good", "more", "told"),
+    [
+        ("other", {"refused": {"sha256": "OURS", "why": "it broke", "baseline": None}},
+         "the daemon runs its last good model, v1: it broke"),
+        ("OURS", {"refused": {"sha256": "other", "why": "it broke", "baseline": None}},
+         "the daemon runs its last good model, v1: it broke"),
+        ("OURS", {"tried": {"sha256": "other", "baseline": None}}, "another model than this"),
+        ("other", {"tried": {"sha256": "OURS", "baseline": None}}, None),
+        ("other", {}, "another model than this ran last"),
+        ("OURS", {}, None),
+    ],
+)  # fmt: skip
+def test_what_the_daemon_runs_instead_is_told(
+    good: str, more: object, told: str | None, tmp_path: Path
+) -> None:
+    settings = {"file": "a.tflite", "labels_file": "a.csv"}
+    good_one = {"model": "v1", "sha256": good, "network": good, "settings": settings}
+    ours = read_model(shipped("models") / "camera_health_v1.tflite").sha256
+    sick = patient(tmp_path)
+    copies = tmp_path / "state" / "last-good-porch-pi"
+    copies.mkdir(parents=True)
+    known = json.dumps({"good": good_one} | more).replace("OURS", ours)  # type: ignore[operator]
+    (copies / "porch.json").write_text(known)
+    found = only(models.model(sick), "model")
+    assert found.result is PASS
+    assert (told or "5 classes") in found.found
+    assert ("model than" in found.found or "last good" in found.found) is (told is not None)
 
 
 def test_one_bad_watch_does_not_hide_the_others(tmp_path: Path) -> None:
