@@ -14,6 +14,7 @@ from PIL import Image
 from tests.brokers import wait_until
 from tests.conftest import PROJECT
 from tests.programs import TIMEOUT_S, Running, edgecls, json_lines
+from tests.terminals import Terminal
 
 SCENE = """
 [cameras.porch]
@@ -171,6 +172,17 @@ def test_demo_without_a_terminal_prints_lines_and_ends_well(tmp_path: Path) -> N
     assert "event start clear" in done.stdout
     assert "fps  inference p50" in done.stdout
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["demo", "look"])
+def test_a_terminal_that_is_gone_is_the_end(command: str, tmp_path: Path) -> None:
+    options = ("-c", write(tmp_path, SCENE)) if command == "look" else ()
+    said = tmp_path / "said"
+    with Terminal(command, *options, home=tmp_path, stderr=said) as terminal:
+        terminal.shows("p95 ms")
+        terminal.hang_up()
+        assert terminal.process.wait(TIMEOUT_S) == 0
+    assert "error" not in said.read_text()
 
 
 def test_another_model_changes_what_the_demo_prints(data: Path, tmp_path: Path) -> None:

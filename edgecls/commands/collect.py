@@ -69,7 +69,7 @@ def _collect(daemon: Daemon, shelves: Shelves, options: argparse.Namespace) -> N
         run_options = RunOptions(options.seconds)
         if sys.stdout.isatty():
             title = f"edgecls collect · {name} · {options.output}"
-            watched = CollectView(title, Peek.into(daemon, name), shelves, taker, stopped)
+            watched = CollectView(title, Peek.into(daemon, name), stopped, shelves, taker)
             run_options = replace(run_options, onlooker=stack.enter_context(watched))
         if at_the_end is not None:
             run_options = replace(run_options, at_the_end=at_the_end)

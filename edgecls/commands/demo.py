@@ -51,6 +51,7 @@ def _show(daemon: Daemon, model: str, options: argparse.Namespace) -> int:
     if not sys.stdout.isatty():
         daemon.run(RunOptions(options.seconds, onlooker=LineView(sys.stdout)))
         return 0
-    with TerminalView(f"edgecls demo · {model} · Ctrl-C ends", Peek.into(daemon, "demo")) as view:
+    title, peek = f"edgecls demo · {model} · Ctrl-C ends", Peek.into(daemon, "demo")
+    with TerminalView(title, peek, daemon.stopped) as view:
         daemon.run(RunOptions(options.seconds, onlooker=view))
     return 0

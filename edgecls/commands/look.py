@@ -46,7 +46,7 @@ def _look(daemon: Daemon, name: str, options: argparse.Namespace) -> int:
         _write(options.output, name, peek.pixels, last.outcome)
     elif sys.stdout.isatty():
         title = f"edgecls look · {name} · Ctrl-C ends"
-        with TerminalView(title, peek) as view:
+        with TerminalView(title, peek, daemon.stopped) as view:
             daemon.run(RunOptions(options.seconds, onlooker=view))
     else:
         daemon.run(RunOptions(options.seconds, onlooker=LineView(sys.stdout)))

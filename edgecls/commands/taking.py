@@ -178,23 +178,12 @@ class CollectView(TerminalView):
         self,
         title: str,
         peek: Peek,
+        stopped: threading.Event,
         shelves: Shelves,
         taker: ByClock | ByKeys,
-        stopped: threading.Event,
     ) -> None:
-        super().__init__(title, peek)
-        self._shelves, self._taker, self._stopped = shelves, taker, stopped
-
-    def publish(self, outcome: Outcome) -> None:
-        """Show it; a terminal that is gone is the end."""
-        try:
-            super().publish(outcome)
-        except OSError:
-            self._stopped.set()
-
-    def __exit__(self, *error: object) -> None:
-        with suppress(OSError):
-            super().__exit__(*error)
+        super().__init__(title, peek, stopped)
+        self._shelves, self._taker = shelves, taker
 
     def _picture(self) -> RenderableType:
         from rich.console import Group

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TextIO
 
@@ -105,8 +107,9 @@ class LineView:
 class TerminalView:
     """State, score, reason, fps, latency and the last events, redrawn ten times a second."""
 
-    def __init__(self, title: str, peek: Peek) -> None:
-        self._title, self._peek = title, peek
+    def __init__(self, title: str, peek: Peek, stopped: threading.Event) -> None:
+        """`stopped` is set when the terminal is gone."""
+        self._title, self._peek, self._stopped = title, peek, stopped
         self._seen: dict[str, Seen] = {}
         self._events: deque[tuple[float, LabelEvent]] = deque(maxlen=_EVENTS_SHOWN)
         self._drawn_s = 0.0
@@ -121,8 +124,9 @@ class TerminalView:
 
     def __exit__(self, *_: object) -> None:
         if self._live is not None:
-            self._live.update(self._picture(), refresh=True)
-            self._live.stop()
+            with suppress(OSError):  # the terminal is gone
+                self._live.update(self._picture(), refresh=True)
+                self._live.stop()
 
     def publish(self, outcome: Outcome) -> None:
         """Take an outcome, and redraw when it is time. Called in the frame loop."""
@@ -131,7 +135,10 @@ class TerminalView:
         now_s = time.monotonic()
         if self._live is not None and now_s - self._drawn_s >= _REFRESH_S:
             self._drawn_s = now_s
-            self._live.update(self._picture(), refresh=True)
+            try:
+                self._live.update(self._picture(), refresh=True)
+            except OSError:
+                self._stopped.set()
 
     def _picture(self) -> RenderableType:
         from rich.console import Group

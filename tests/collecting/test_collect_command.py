@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import signal
-import subprocess
-import sys
 import termios
-from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
 
 import pytest
 
@@ -21,8 +15,9 @@ from edgecls.domain import Pixels
 from tests.brokers import wait_until
 from tests.collecting.pictures import names, noisy
 from tests.media import film, jpeg, photo_like
-from tests.programs import TIMEOUT_S, edgecls, environment, json_lines
+from tests.programs import TIMEOUT_S, edgecls, json_lines
 from tests.sources.server import CameraServer, http_camera
+from tests.terminals import Terminal
 from tests.torture.disk import empty, file_system, fill
 
 QUIT, UNDO, AGAIN = "q", "u", " "
@@ -187,7 +182,6 @@ def test_a_full_disk_ends_it_with_one_line_and_what_was_kept(tmp_path: Path) -> 
         empty(disk)
 
 
-EDGECLS = ("-m", "edgecls")
 HANGING = """
 import sys, threading
 from edgecls import supervisor
@@ -197,76 +191,6 @@ supervisor.NATIVE_CALL_LIMIT_S = 1.0
 Album.keep = lambda *_: threading.Event().wait()
 sys.exit(main())
 """
-
-
-class Terminal:
-    """A program on a terminal of its own."""
-
-    def __init__(
-        self,
-        *arguments: object,
-        home: Path,
-        program: Sequence[str] = EDGECLS,
-        stderr: Path | None = None,
-    ) -> None:
-        """`stderr`: where that goes, if not to the terminal."""
-        self._ours, theirs = pty.openpty()
-        termios.tcsetwinsize(theirs, (40, 120))
-        self.before = termios.tcgetattr(theirs)
-        self.theirs, self.said, self._gone = theirs, b"", False
-        with stderr.open("wb") if stderr else nullcontext(theirs) as said:
-            self.process = subprocess.Popen(
-                ["setsid", "--ctty", sys.executable, *program, *map(str, arguments)],
-                env=environment(home) | {"TERM": "xterm-256color"},
-                stdin=theirs, stdout=theirs, stderr=said,
-            )  # fmt: skip
-        os.set_blocking(self._ours, False)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.wait(TIMEOUT_S)
-        os.close(self.theirs)
-        if not self._gone:
-            os.close(self._ours)
-
-    def shows(self, words: str) -> None:
-        """Wait until it has shown this since the last time."""
-
-        def shown() -> bool:
-            self._read()
-            return words.encode() in self.said
-
-        wait_until(shown, f"{words!r} on the terminal", TIMEOUT_S)
-        self.said = b""
-
-    def press(self, keys: str) -> None:
-        os.write(self._ours, keys.encode())
-
-    def hang_up(self) -> None:
-        """The window is closed, the connection is cut."""
-        self._gone = True
-        os.close(self._ours)
-
-    def end(self) -> int:
-        """Wait for its end, reading on; its exit status."""
-        wait_until(lambda: self._read() or self.process.poll() is not None, "the end", TIMEOUT_S)
-        self._read()
-        return self.process.wait()
-
-    @property
-    def modes(self) -> list[Any]:
-        return termios.tcgetattr(self.theirs)
-
-    def _read(self) -> bool:
-        try:
-            while chunk := os.read(self._ours, 65536):
-                self.said += chunk
-        except OSError:  # nothing more, for now or for ever
-            pass
-        return False
 
 
 @pytest.fixture
