@@ -53,9 +53,16 @@ def read_dataset(data: Path) -> Dataset:
 
     Files of a CSV are absolute, lie beside it, or in the folder of its name (`eval.csv`: `eval/`).
     Of a collected picture and what the model saw of it (`seen_beside`), only the first counts.
-    Whether they can be read shows when they are. Raises UsageError where there are none, or where
-    one picture has two labels.
+    Whether they can be read shows when they are. Raises UsageError where there are none, where one
+    picture has two labels, or where a folder may not be looked into.
     """
+    try:
+        return _read(data)
+    except OSError as error:
+        raise UsageError(f"{error.filename or data}: cannot be read: {error.strerror}") from error
+
+
+def _read(data: Path) -> Dataset:
     empty: tuple[str, ...] = ()
     if data.is_dir():
         passed = _passed_over(data)
@@ -170,6 +177,8 @@ def _example(table: Path, line: int, row: dict[str, str | None], columns: list[s
     told = [_told(table, line, column, row[column]) for column in columns]
     if not name or not told[0]:
         raise UsageError(f"{table}, line {line}: has no {'file' if not name else columns[0]}")
+    if "\0" in name:
+        raise UsageError(f"{table}, line {line}: no file can be called {name!r}")
     return Example(_found(table, name), told[0], tuple(filter(None, told[1:])), line)
 
 

@@ -27,6 +27,21 @@ _LIMIT = 0.06  # for the light of the whole picture, and for what is left of eac
 _LET_OFF = 2  # cells may differ: a clock in the picture, a leaf
 
 
+def _sides() -> NDArray[np.float32]:
+    """What makes an outline of a likeness, shape (LIKENESS_SIZE, 5)."""
+    half = np.where(np.arange(_SIDE) < _SIDE // 2, 1, -1)
+    middle = np.where(np.abs(np.arange(_SIDE) * 2 - _SIDE + 1) < _SIDE // 2, 1, -1)
+    ones = np.ones(_SIDE, int)
+    pairs = ((ones, ones), (ones, half), (half, ones), (half, half), (middle, middle))
+    cells = [np.outer(rows, columns).ravel() for rows, columns in pairs]
+    return (np.tile(np.array(cells), 3).T / LIKENESS_SIZE).astype(np.float32)
+
+
+_SIDES = _sides()
+# All but a few cells are within the limit, and those few within 1 and the light.
+_OUTLINE_LIMITS = np.array([_LIMIT] + [_LIMIT + _LET_OFF * (1 + _LIMIT) / _CELLS] * 4, np.float32)
+
+
 def likeness(pixels: Pixels) -> Likeness:
     """The thumbnail of an RGB picture uint8 (height, width, 3) of any size."""
     rows, columns = (_sampled(side) for side in pixels.shape[:2])
@@ -51,6 +66,19 @@ def alike(one: Likeness, others: Likeness) -> NDArray[np.bool_]:
     close = close[_close(_grey(others[close]) - _grey(one[None]))]
     found[close] = _close((others[close] - one).reshape(-1, 3, _CELLS))
     return found
+
+
+def outlines(likenesses: Likeness) -> NDArray[np.float32]:
+    """The light of each picture as a whole, and how much more of it lies left, above, in opposite
+    quarters and in the middle: (n, LIKENESS_SIZE) -> (n, 5)."""
+    outlined: NDArray[np.float32] = likenesses @ _SIDES
+    return outlined
+
+
+def may_be_alike(one: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """By their outlines, which of others (n, 5) are worth the question, shape (n,)."""
+    near: NDArray[np.bool_] = (np.abs(others - one) <= _OUTLINE_LIMITS).all(axis=1)
+    return near
 
 
 class Seen:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -153,3 +155,22 @@ def test_a_table_may_name_what_the_model_saw_but_not_beside_its_picture(tmp_path
     table.write_text("file,label\n1.jpg,open\n1.seen.png,open\n2.seen.png,open\n")
     found = [example.file.name for example in read_dataset(table).examples]
     assert found == ["1.jpg", "2.seen.png"]
+
+
+def test_a_folder_that_may_not_be_looked_into_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: Path) -> Iterator[Path]:  # to root, no folder is closed
+        raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(UsageError) as caught:
+        read_dataset(tmp_path)
+    assert str(caught.value) == f"{tmp_path}: cannot be read: Permission denied"
+
+
+def test_a_name_that_no_file_can_have_is_told_with_its_line(tmp_path: Path) -> None:
+    table = tmp_path / "some.csv"
+    table.write_bytes(b"file,label\na\0b.jpg,dog\n")
+    with pytest.raises(UsageError, match="line 2: no file can be called"):
+        read_dataset(table)

@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 
 from edgecls.domain import Pixels
-from edgecls.likeness import LIKENESS_SIZE, Likeness, Seen, alike, likeness, near_identical
+from edgecls.likeness import (
+    LIKENESS_SIZE,
+    Likeness,
+    Seen,
+    alike,
+    likeness,
+    may_be_alike,
+    near_identical,
+    outlines,
+)
 from edgecls.pictures import read_picture
 
 
@@ -106,3 +115,23 @@ def test_what_is_alike_in_grey_but_not_in_colour_is_new() -> None:
     grey = np.full((32, 32, 3), 100, np.uint8)
     red = np.full((32, 32, 3), (200, 50, 50), np.uint8)
     assert not near_identical(likeness(grey), likeness(red))
+
+
+def test_an_outline_never_hides_what_is_alike(photos: list[Pixels]) -> None:
+    likenesses = np.array([likeness(pixels) for pixels in photos])
+    random = np.random.default_rng(0)
+    differences = random.choice((-0.045, 0.045), (100, LIKENESS_SIZE // 3))
+    differences[:, random.choice(LIKENESS_SIZE // 3, 2)] = 0.9  # as far off as is let off
+    others = likenesses + np.tile(differences, 3).astype(np.float32)
+    found = 0
+    for one, other in zip(likenesses, others, strict=True):
+        same = alike(one, other[None])
+        found += int(same[0])
+        assert may_be_alike(outlines(one[None])[0], outlines(other[None]))[0] >= same[0]
+    assert found == len(photos)
+
+
+def test_outlines_tell_most_photos_apart(photos: list[Pixels]) -> None:
+    outlined = outlines(np.array([likeness(pixels) for pixels in photos]))
+    near = np.array([may_be_alike(one, outlined) for one in outlined])
+    assert near.mean() < 0.1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -50,8 +50,15 @@ def _as_json(found: Figures, examined: Examined, unreadable: int) -> dict[str, A
     return {**figures_as_json(found), "unreadable": unreadable, "taught": taught}
 
 
-def figures_as_json(found: Figures) -> dict[str, Any]:
-    """All that pictures say of a model, for programs."""
+def as_they_are(share: Share) -> Share:
+    """Every picture counts."""
+    return share
+
+
+def figures_as_json(
+    found: Figures, counted: Callable[[Share], Share] = as_they_are
+) -> dict[str, Any]:
+    """All that pictures say of a model, for programs. `counted`: of which share an interval is."""
     return {
         "images": found.images,
         "top1": _rounded(found.top1.value),
@@ -79,9 +86,9 @@ def figures_as_json(found: Figures) -> dict[str, Any]:
             {"truth": c.truth, "said": c.said, "images": c.images, "accepted": c.accepted}
             for c in found.confusions
         ],
-        "top1_interval": rounded_interval(found.top1),
-        "top5_interval": rounded_interval(found.top5),
-        "accuracy_covered_interval": rounded_interval(found.now.right),
+        "top1_interval": rounded_interval(counted(found.top1)),
+        "top5_interval": rounded_interval(counted(found.top5)),
+        "accuracy_covered_interval": rounded_interval(counted(found.now.right)),
         "min_score": found.now.min_score,
         "min_margin": found.now.min_margin,
     }
@@ -114,7 +121,9 @@ def _show(found: Figures, unreadable: int) -> None:
     show_confusions(found)
 
 
-def show_by_score(found: Figures, of: str = "") -> None:
+def show_by_score(
+    found: Figures, of: str = "", counted: Callable[[Share], Share] = as_they_are
+) -> None:
     """What the rule lets through at the margin in force, and how much of that is right."""
     margin = found.now.min_margin
     by_score = [at for at in found.curve if at.min_margin == margin]
@@ -124,7 +133,7 @@ def show_by_score(found: Figures, of: str = "") -> None:
     show(
         f"At min_margin {margin:g}{of}",
         ("min_score", "accepted %", "of these, right %", "95 % interval"),
-        [(f"{at.min_score:g}", *_covered(at)) for at in rows],
+        [(f"{at.min_score:g}", *_covered(at, counted)) for at in rows],
     )
 
 
@@ -139,8 +148,10 @@ def _show_by_margin(found: Figures) -> None:
     )
 
 
-def _covered(at: AtThresholds) -> tuple[str, str, str]:
-    return percent(at.covered), percent(at.right), interval(at.right)
+def _covered(
+    at: AtThresholds, counted: Callable[[Share], Share] = as_they_are
+) -> tuple[str, str, str]:
+    return percent(at.covered), percent(at.right), interval(counted(at.right))
 
 
 def show_labels(per_label: dict[str, LabelFigures]) -> None:

@@ -27,6 +27,7 @@ from edgecls.teaching.alterations import alterations_for
 from edgecls.teaching.base import read_base
 from edgecls.teaching.cache import user_cache
 from edgecls.teaching.embedding import Look
+from edgecls.teaching.first_run import first_run
 from edgecls.teaching.labels import labelled
 from edgecls.teaching.lesson import Lesson, Taught, teach
 from edgecls.teaching.placing import may_be_put
@@ -48,6 +49,7 @@ def run(options: argparse.Namespace) -> int:
     named = _to_build_on(watched, options)
     base = read_base(named.model, named.name)
     may_be_put(options.output, Path(named.model.file), len(base.backbone))
+    first_run(base, named.model, user_cache())
     alterations = alterations_for(len(pictures.files), len(pictures.labels))
     look = Look(base, named.watch.resize, alterations)
     lesson = Lesson(pictures, look, options.output)
@@ -105,7 +107,7 @@ def _show(lesson: Lesson, taught: Taught, unreadable: int) -> None:
     elif validation.judged:
         _show_confusion(validation.labels, validation.confusion)
     _show_mistakes(validation.mistakes)
-    show_by_score(validation.figures, _of_what(validation))
+    show_by_score(validation.figures, _of_what(validation), validation.counted)
 
 
 def _of_what(validation: Validation) -> str:
@@ -202,7 +204,7 @@ def _held_out(validation: Validation) -> dict[str, Any]:
             {"file": str(m.file), "truth": m.truth, "said": m.said, "score": round(m.score, 4)}
             for m in validation.mistakes
         ],
-        **figures_as_json(validation.figures),
+        **figures_as_json(validation.figures, validation.counted),
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -60,9 +61,10 @@ class Cache:
             return None
         try:
             content = (self._folder / name).read_bytes()
-            os.utime(self._folder / name)  # the oldest go first
         except OSError:
             return None
+        with suppress(OSError):  # nobody prunes what cannot be written
+            os.utime(self._folder / name)  # the oldest go first
         check, row = content[:_CHECK_BYTES], content[_CHECK_BYTES:]
         if len(row) != self._numbers * 4 or check != _check(row):
             return None
@@ -74,7 +76,7 @@ class Cache:
         if folder is None or name is None or not self._writable:
             return
         content = row.astype(np.float32).tobytes()
-        new = folder / f"{name}.{os.getpid()}.new"
+        new = folder / f"{name}.{os.getpid()}.{threading.get_ident()}.new"
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             new.write_bytes(_check(content) + content)

@@ -7,7 +7,7 @@ import os
 import struct
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,8 @@ from edgecls.teaching.cache import Cache
 from edgecls.teaching.sample import Picture, Sample, noticed, taken_s
 from edgecls.vision.runtime import runtime
 
-_FORMAT = "1"  # of a row; another one whenever the same picture comes to other numbers
+_FORMAT = "2"  # of a row; another one whenever the same picture comes to other numbers
+_RESIZES = ("crop", "fit", "stretch")
 _PNG = struct.Struct(">8s8xII")  # signature, width, height
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -119,9 +120,7 @@ class _Desk:
         view = View(embedder.width, embedder.height, resize=self._look.resize)
 
         def work(index: int, file: Path) -> None:
-            source = source_of(file, view)
-            name = self.cache.name(source)
-            known = self.cache.find(name)
+            source, name, known = self._looked_up(file, view)
             if known is not None:
                 self._recall(index, file, known)
             else:
@@ -135,6 +134,19 @@ class _Desk:
             self._remembered[index] = known is not None
 
         return work
+
+    def _looked_up(
+        self, file: Path, view: View
+    ) -> tuple[Path, str | None, NDArray[np.float32] | None]:
+        """What is read for a picture, and by which name which row of it is remembered, if any."""
+        beside = seen_beside(file)
+        if _has_size(beside, view):
+            name = self.cache.name(beside)
+            known = self.cache.find(name)
+            if known is not None or _is_seen_by(view, file, beside):
+                return beside, name, known
+        name = self.cache.name(file)
+        return file, name, self.cache.find(name)
 
     def embedded(self) -> Embedded:
         """What came of it, without the pictures that could not be read."""
@@ -159,16 +171,35 @@ class _Desk:
 
 
 def source_of(file: Path, view: View) -> Path:
-    """What is read for a picture: the model's own input where that was collected in this size."""
+    """What is read for a picture: the model's own input where that was collected as this view has
+    it. Raises PictureError."""
     beside = seen_beside(file)
+    return beside if _has_size(beside, view) and _is_seen_by(view, file, beside) else file
+
+
+def _has_size(beside: Path, view: View) -> bool:
+    if not beside.is_file():
+        return False
     try:
         with beside.open("rb") as opened:
             head = opened.read(_PNG.size)
     except OSError:
-        return file
-    if len(head) < _PNG.size:
-        return file
-    return beside if _PNG.unpack(head) == (_SIGNATURE, view.width, view.height) else file
+        return False
+    told = (_SIGNATURE, view.width, view.height)
+    return len(head) == _PNG.size and _PNG.unpack(head) == told
+
+
+def _is_seen_by(view: View, file: Path, beside: Path) -> bool:
+    """Whether no other `resize` makes of the picture what is more like that which lies beside it.
+
+    It was seen before the picture became a JPEG, so it is never quite the same.
+    """
+    picture, seen = ArrayImage(read_picture(file)), read_picture(beside).astype(np.int16)
+    apart = {
+        resize: np.abs(replace(view, resize=resize).see(picture) - seen).mean()
+        for resize in _RESIZES
+    }
+    return bool(apart[view.resize] <= min(apart.values()))
 
 
 def _sha256(content: bytes) -> str:

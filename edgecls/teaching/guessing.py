@@ -14,7 +14,7 @@ _LOOK = "look whether each picture lies in the right folder, and shows what tell
 
 def guessing(found: Validation) -> Suspicion | None:
     """What is to be said of a head that may as well guess; None of one that does not."""
-    right, interval = found.accuracy.value, found.accuracy.interval
+    right, interval = found.accuracy.value, found.interval
     if right is None or interval is None:
         return None
     by_guessing = right_by_guessing(found.confusion)
@@ -26,7 +26,9 @@ def guessing(found: Validation) -> Suspicion | None:
         sentence = f"no held-out picture passes the thresholds: do not use it; {_LOOK}"
     elif interval[0] <= by_guessing:
         kind = Kind.GUESSING
-        sentence = f"too few pictures to tell it from {guess}: take more before you use it"
+        apart = found.occasions == found.judged
+        few = "too few pictures" if apart else "pictures of too few occasions"
+        sentence = f"{few} to tell it from {guess}: take more before you use it"
     else:
         return None
     figures = {"accuracy": round(right, 4), "by_guessing": round(by_guessing, 4)}

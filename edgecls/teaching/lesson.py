@@ -16,7 +16,7 @@ from edgecls.errors import EdgeclsError, ModelError, PictureError
 from edgecls.pictures import read_picture
 from edgecls.pixels import ArrayImage, View
 from edgecls.teaching.embedding import Embedded, Look, embed_all, source_of
-from edgecls.teaching.fit import Fitted, fit
+from edgecls.teaching.fit import Fitted, better, fit
 from edgecls.teaching.guessing import guessing
 from edgecls.teaching.labels import FEWEST, Labelled
 from edgecls.teaching.occasions import occasions
@@ -124,20 +124,10 @@ def _counted(labelled: Labelled, embedded: Embedded) -> dict[str, int]:
 def _fitted(embedded: Embedded, kept: Numbers) -> tuple[Fitted, Sample]:
     """With the altered copies, unless that is worse: of a gate seen from inside, the mirror image
     is another gate."""
-    alone = embedded.sample(altered=False)
-    plain = fit(alone, kept)
-    if embedded.rows.shape[1] == 1:
-        return plain, alone
-    sample = embedded.sample(altered=True)
-    altered = fit(sample, kept)
-    worse = _right(altered, sample) < _right(plain, alone)
-    return (plain, alone) if worse else (altered, sample)
-
-
-def _right(fitted: Fitted, sample: Sample) -> int:
-    """How many held-out pictures are judged right."""
-    judged = np.isfinite(fitted.held_out).all(axis=1)
-    return int((fitted.held_out[judged].argmax(axis=1) == sample.truths[judged]).sum())
+    altered = (True, False) if embedded.rows.shape[1] > 1 else (False,)
+    samples = [embedded.sample(altered=each) for each in altered]
+    best, fitted = better([fit(each, kept) for each in samples], samples[0].truths, kept)
+    return fitted, samples[best]
 
 
 def _written(

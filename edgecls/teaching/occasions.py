@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from edgecls.likeness import alike
+from edgecls.likeness import alike, may_be_alike, outlines
 from edgecls.teaching.sample import Numbers, Picture
 
 _GAP_S = 10.0  # with less between them, two pictures show the same moment
@@ -32,14 +32,15 @@ def occasions(pictures: Sequence[Picture]) -> Numbers:
 def originals(pictures: Sequence[Picture], members: Numbers) -> Numbers:
     """For each of these pictures the first one that it is nearly identical to, maybe itself."""
     likenesses = np.array([pictures[number].likeness for number in members])
-    found = np.empty(len(members), np.intp)
+    outlined, found = outlines(likenesses), members.copy()
     firsts: list[int] = []
     for place, candidate in enumerate(likenesses):
-        same = np.flatnonzero(alike(candidate, likenesses[firsts]))
+        near = np.flatnonzero(may_be_alike(outlined[place], outlined[firsts]))
+        near = np.array(firsts, np.intp)[near]
+        same = near[alike(candidate, likenesses[near])]
         if len(same):
-            found[place] = members[firsts[same[0]]]
+            found[place] = members[same[0]]
         else:
-            found[place] = members[place]
             firsts.append(place)
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ Numbers = NDArray[np.intp]
 # As `collect` names them, and many a phone: 20261121-161500.123, IMG_20261121_161500.
 _NAMED = re.compile(r"(?<!\d)(\d{8})[-_T](\d{6})(?:\.?(\d{3}))?(?!\d)")
 _EXIF_BLOCK, _TAKEN = 0x8769, 0x9003
+_WITH_EXIF = ("JPEG", "PNG", "WEBP")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +74,17 @@ def taken_s(file: Path) -> float | None:
 def _by_exif(file: Path) -> float | None:
     from PIL import Image
 
+    if not file.is_file():  # opening a pipe would never end
+        return None
     try:
-        with Image.open(file) as image:
+        with Image.open(file, formats=_WITH_EXIF) as image:
+            if "exif" not in image.info:  # else a PNG would be decoded, in search of it
+                return None
             told = str(image.getexif().get_ifd(_EXIF_BLOCK).get(_TAKEN, ""))
     # Damaged entries raise what they please, and nothing depends on them.
     except (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError):
+        return None
+    except (struct.error, Image.DecompressionBombError):
         return None
     return _moment("".join(filter(str.isdecimal, told)))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from edgecls.decision.groups import NOTHING, Grouping
-from edgecls.likeness import alike
+from edgecls.likeness import alike, may_be_alike, outlines
 from edgecls.teaching.light import lights
 from edgecls.teaching.occasions import originals
 from edgecls.teaching.sample import Numbers, Picture
@@ -23,6 +23,7 @@ _PER_OCCASION = 3  # pictures, on the average, from which their number deceives
 _UNBALANCED = 5  # times as many
 _MISSPELT = 0.88  # likeness of words: `nonee` and `none1` are above it, `one` is not
 _NAMED = 3  # so many files or pairs can be read
+_LABELS = 6  # so many labels can
 
 
 class Kind(StrEnum):
@@ -115,7 +116,10 @@ def _few(album: _Album) -> Iterator[Suspicion]:
     found = zip(album.labels, album.firsts, strict=True)
     few = {label: firsts for label, firsts in found if len(np.unique(firsts)) < _FEW}
     if few:
-        counts = ", ".join(f"{_told(firsts)} of {label!r}" for label, firsts in few.items())
+        told = [f"{_told(firsts)} of {label!r}" for label, firsts in few.items()]
+        counts = ", ".join(told[:_LABELS])
+        if len(told) > _LABELS:
+            counts += f" and as few of {len(told) - _LABELS} labels more"
         yield Suspicion(
             Kind.FEW,
             tuple(few),
@@ -155,8 +159,11 @@ def _twins(album: _Album) -> dict[tuple[int, int], list[tuple[Path, Path]]]:
     ]
     likenesses = np.array([picture.likeness for picture in pictures])
     labels = np.array([picture.label for picture in pictures])
-    for other, before in zip(pictures, np.searchsorted(labels, labels), strict=True):
-        for place in np.flatnonzero(alike(other.likeness, likenesses[:before])).tolist():
+    outlined = outlines(likenesses)
+    for number, other in enumerate(pictures):
+        before = outlined[: np.searchsorted(labels, other.label)]
+        near = np.flatnonzero(may_be_alike(outlined[number], before))
+        for place in near[alike(other.likeness, likenesses[near])].tolist():
             one = pictures[place]
             found.setdefault((one.label, other.label), []).append((one.file, other.file))
     return found

@@ -22,6 +22,7 @@ from edgecls.teaching.suggestion import FEWEST, PRECISIONS, Suggestion, suggest
 
 _BINS = 10  # of scores, for the calibration error
 _FEW = 10  # pictures of a label, up to which figures are a hint
+_NAMED = 6  # so many labels can be read in a sentence
 _NOTABLE = 2.0  # per cent: what neighbours make of a figure
 
 
@@ -198,7 +199,9 @@ def _of_thresholds(found: Validation) -> Iterator[str]:
 
 
 def _listed(labels: Sequence[str]) -> str:
-    return " and ".join(repr(label) for label in labels)
+    named = [repr(label) for label in labels[:_NAMED]]
+    more = len(labels) - _NAMED
+    return " and ".join([*named, f"{more} labels more"] if more > 0 else named)
 
 
 def _told(share: Share, interval: tuple[float, float] | None = None) -> str:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
@@ -57,6 +58,11 @@ def run_apart(module: str, *arguments: str, limit_s: float) -> Ended:
                 hangs = f"process {child.pid} cannot be killed: only a restart of the board helps"
                 raise TimeoutError(hangs) from None
             raise TimeoutError(f"no answer in {limit_s:g} s") from None
+        except BaseException:  # Ctrl-C is not for a child that may hang
+            child.kill()
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(_KILLING_S)
+            raise
     return Ended(status, out, err)
 
 

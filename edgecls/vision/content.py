@@ -39,6 +39,8 @@ def _whole(path: Path) -> bytes:
     if path.is_dir():
         raise ModelError(f"{path}: is a folder, not a model file")
     try:
+        if path.exists() and not path.is_file():  # reading a pipe or a device would never end
+            raise ModelError(f"{path}: is a pipe or a device, not a model file")
         return path.read_bytes()
     except FileNotFoundError as error:
         raise ModelError(f"{path}: there is no such model file") from error

@@ -21,21 +21,19 @@ log = logging.getLogger(__name__)
 _LIMIT_S = 120.0  # a large model on a Pi Zero takes seconds
 
 
-def first_load(model: ModelFile, remembered: Path) -> None:
+def first_load(model: ModelFile, remembered: Path | None, *child_of: str) -> None:
     """Load and run a model once in a child process, unless this runtime did so before.
 
-    `remembered` is a small file with one line per model and runtime that went well. ModelError
+    `remembered` is a small file with one line per model and runtime that went well; None: nowhere.
+    `child_of`: module and arguments of another child than this one, of the model's path. ModelError
     where the model is wrong or crashes or hangs the runtime.
     """
     path, mark = model.path, f"{model.sha256} {runtime()}"
-    try:
-        known = remembered.read_text().splitlines()
-    except OSError:
-        known = []
-    if mark in known:
+    if remembered is not None and mark in _lines(remembered):
         return
+    module, *arguments = child_of or ("edgecls.vision.first_load", str(path))
     try:
-        child = run_apart("edgecls.vision.first_load", str(path), limit_s=_LIMIT_S)
+        child = run_apart(module, *arguments, limit_s=_LIMIT_S)
     except TimeoutError as error:
         raise ModelError(f"{path}: hangs {runtime()} when it is loaded; it is not used") from error
     except OSError as error:
@@ -44,8 +42,21 @@ def first_load(model: ModelFile, remembered: Path) -> None:
         crashes = f"crashes {runtime()} when it is loaded ({child.signal})"
         raise ModelError(f"{path}: {crashes}; it is not used")
     if child.status > 0:
-        said = child.err.strip().split("\n")[-1]
-        raise ModelError(said or f"{path}: cannot be loaded, and the runtime does not say why")
+        said = child.err.strip().split("\n")[-1] or "the runtime does not say why"
+        told = said.startswith(f"{path}: ")
+        raise ModelError(said if told else f"{path}: cannot be loaded or run: {said}")
+    if remembered is not None:
+        _remember(remembered, mark)
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text().splitlines()
+    except (OSError, ValueError):  # absent or damaged
+        return []
+
+
+def _remember(remembered: Path, mark: str) -> None:
     try:
         remembered.parent.mkdir(parents=True, exist_ok=True)
         with remembered.open("a") as file:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from edgecls.dataset import seen_beside
+from edgecls.domain import Pixels
 from edgecls.errors import PictureError
 from edgecls.pictures import read_picture
 from edgecls.pixels import ArrayImage, View
@@ -165,19 +170,61 @@ def test_what_cannot_be_read_is_named_and_left_out(files: list[Path], base: Base
     )
 
 
+def seen_as(file: Path, view: View) -> Pixels:
+    """What a model saw of a picture before it was a JPEG, and now lies beside it."""
+    seen = view.see(ArrayImage(read_picture(file)))
+    noise = np.random.default_rng(1).integers(-3, 4, seen.shape)
+    pixels = (seen.astype(int) + noise).clip(0, 255).astype(np.uint8)
+    Image.fromarray(pixels).save(seen_beside(file))
+    return pixels
+
+
 def test_the_model_s_own_input_is_taken_where_it_has_the_size(
     files: list[Path], base: Base
 ) -> None:
-    pixels = np.random.default_rng(1).integers(0, 256, (128, 128, 3), np.uint8)
-    for file, side in ((files[0], 128), (files[1], 96)):
-        Image.fromarray(pixels[:side, :side]).save(file.with_name(f"{file.stem}.seen.png"))
+    pixels = seen_as(files[0], View(128, 128))
+    (without,) = embedded([files[1]], base).rows
+    seen_as(files[1], View(96, 96))
     found = embedded(files, base)
     assert found.as_seen == 1
     assert found.pictures[0].file == files[0]
     with Embedder(base) as embedder:
         assert np.array_equal(found.rows[0, 0], embedder.embed(pixels))
-    (without,) = embedded([files[1]], base).rows
     assert np.array_equal(found.rows[1], without)
+
+
+@pytest.mark.parametrize("resize", ["crop", "fit", "stretch"])
+def test_the_model_s_own_input_is_taken_where_it_met_the_picture_as_is_asked(
+    files: list[Path], base: Base, resize: str, tmp_path: Path
+) -> None:
+    for file, other in zip(files, ("crop", "fit", "stretch"), strict=False):
+        seen_as(file, View(128, 128, resize=other))
+    found = embedded(files, base, resize=resize, cache=tmp_path / "cache")
+    again = embedded(files, base, resize=resize, cache=tmp_path / "cache")
+    assert found.as_seen == again.as_seen == 1
+    assert again.remembered == len(files)
+
+
+def test_what_is_remembered_is_found_where_nothing_can_be_written(
+    files: list[Path], base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:  # to root, no folder is closed
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    embedded(files, base, cache=tmp_path / "cache")
+    monkeypatch.setattr(os, "utime", refuse)
+    assert embedded(files, base, cache=tmp_path / "cache").remembered == len(files)
+
+
+def test_threads_that_remember_the_same_do_not_meet(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache, row = Cache(tmp_path, "all alike", 4096), np.zeros(4096, np.float32)
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(400):
+            pool.submit(cache.keep, "same", row)
+    assert caplog.text == ""
+    assert cache.find("same") is not None
 
 
 def test_copies_are_made_of_few_pictures_only() -> None:

@@ -15,7 +15,7 @@ from edgecls.pictures import read_picture
 from edgecls.pixels import ArrayImage, View
 from edgecls.settings import ModelSettings
 from edgecls.teaching.base import Embedder, read_base
-from edgecls.teaching.fit import fit, held_out
+from edgecls.teaching.fit import Fitted, better, fit, held_out
 from edgecls.teaching.folds import NEVER, folds
 from edgecls.teaching.head import Floats, softmax
 from edgecls.teaching.regression import Regression
@@ -238,3 +238,28 @@ def test_five_photos_of_each_are_worth_more_than_their_centroids(data: Path) -> 
         nearest.append(share_right(-apart, new))
     assert np.mean(taught) > np.mean(nearest) - 0.02
     assert np.mean(taught) > 0.75
+
+
+def test_what_a_picture_shows_has_no_part_in_choosing_by_which_head_it_is_judged() -> None:
+    learned = blobs([10, 10])
+    fitted, fold = fit(learned, alone(learned)), folds(learned.truths, alone(learned))
+    sides = np.eye(2, dtype=np.float32)
+
+    def right_in(*folds: int) -> Fitted:
+        said = np.where(np.isin(fold, folds), learned.truths, 1 - learned.truths)
+        return replace(fitted, held_out=sides[said])
+
+    best, chosen = better([right_in(0, 1), right_in(2, 3)], learned.truths, alone(learned))
+    assert best == 0  # of equal ones the first
+    assert share_right(chosen.held_out, learned) == 0  # the other four folds prefer the other
+    best, chosen = better([right_in(0), right_in(1, 2, 3)], learned.truths, alone(learned))
+    assert best == 1
+    assert share_right(chosen.held_out, learned) == pytest.approx(0.6)
+
+
+def test_of_one_head_all_is_as_it_was() -> None:
+    learned = blobs([1, 6, 6])
+    fitted = fit(learned, alone(learned))
+    best, chosen = better([fitted], learned.truths, alone(learned))
+    assert best == 0
+    assert np.array_equal(chosen.held_out, fitted.held_out, equal_nan=True)

@@ -7,14 +7,14 @@ import pytest
 
 from edgecls.teaching.fit import fit
 from edgecls.teaching.guessing import guessing, right_by_guessing
-from edgecls.teaching.sample import Sample
+from edgecls.teaching.sample import Numbers, Sample
 from edgecls.teaching.suspicions import Kind, Suspicion
 from edgecls.teaching.validation import validate
 from tests.teaching.blobs import blobs, pictures
 
 
-def verdict(learned: Sample) -> Suspicion | None:
-    kept = np.arange(learned.count)
+def verdict(learned: Sample, occasions: Numbers | None = None) -> Suspicion | None:
+    kept = np.arange(learned.count) if occasions is None else occasions
     return guessing(validate(learned, fit(learned, kept), pictures(learned), ("a", "b"), kept))
 
 
@@ -34,6 +34,14 @@ def test_few_pictures_may_be_right_by_luck() -> None:
     found = verdict(blobs([3, 3], apart=12))
     assert found is None or found.kind is not Kind.USELESS
     assert verdict(blobs([1, 1])) is None  # nothing was judged
+
+
+def test_pictures_of_few_occasions_may_be_right_by_luck() -> None:
+    assert verdict(blobs([30, 30])) is None
+    found = verdict(blobs([30, 30]), np.repeat(np.arange(2), 30))
+    assert found is not None
+    assert found.kind is Kind.GUESSING
+    assert "pictures of too few occasions to tell it from guessing" in found.sentence
 
 
 @pytest.mark.parametrize(

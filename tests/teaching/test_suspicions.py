@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from edgecls.domain import Pixels
 from edgecls.pictures import read_picture
@@ -76,6 +78,14 @@ def test_few_pictures_of_a_label_are_counted(good: list[list[Picture]]) -> None:
     (found,) = suspected([good[0], good[1][:6], good[2]])
     assert (found.kind, found.labels, found.figures) == (Kind.FEW, ("dog",), {"dog": 6})
     assert "(6 of 'dog')" in found.sentence
+
+
+def test_of_many_labels_with_few_pictures_some_are_named(good: list[list[Picture]]) -> None:
+    labels = [f"bird {number}" for number in range(9)]
+    pictures = [replace(good[0][number], label=number) for number in range(9)]
+    (few,) = [s for s in suspected([[one] for one in pictures], labels) if s.kind is Kind.FEW]
+    assert "1 of 'bird 5' and as few of 3 labels more): the model" in few.sentence
+    assert len(few.labels) == len(few.figures) == 9
 
 
 def test_of_few_pictures_the_different_ones_are_counted(good: list[list[Picture]]) -> None:
@@ -199,8 +209,6 @@ def test_names_say_when_a_picture_was_taken(
 
 
 def test_exif_says_when_a_picture_was_taken(tmp_path: Path) -> None:
-    from PIL import Image
-
     picture = Image.new("RGB", (8, 8))
     exif = picture.getexif()
     exif.get_ifd(0x8769)[0x9003] = "2026:11:21 16:15:09"
@@ -212,6 +220,10 @@ def test_a_file_that_is_no_picture_was_taken_nobody_knows_when(tmp_path: Path) -
     (tmp_path / "gate.jpg").write_bytes(b"no picture")
     assert taken_s(tmp_path / "gate.jpg") is None
     assert taken_s(tmp_path / "missing.jpg") is None
+    os.mkfifo(tmp_path / "pipe.jpg")
+    assert taken_s(tmp_path / "pipe.jpg") is None
+    Image.new("1", (20_000, 20_000)).save(tmp_path / "bomb.png")
+    assert taken_s(tmp_path / "bomb.png") is None
 
 
 def test_empty_pictures_show_no_place() -> None:

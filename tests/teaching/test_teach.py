@@ -139,6 +139,26 @@ def test_five_pictures_of_each_are_enough_and_said_to_be_few(
     assert answers.count("dog") >= 7
 
 
+def test_pictures_of_one_occasion_count_as_one_in_every_interval(
+    data: Path, base: Path, tmp_path: Path
+) -> None:
+    for kind in ("dog", "food"):
+        (tmp_path / "pets" / kind).mkdir(parents=True)
+        for number, photo in enumerate(photos_of(data, kind)[:10]):
+            moment = f"2026112{number // 5}-16000{number % 5}.000"
+            (tmp_path / f"pets/{kind}/{moment}.jpg").symlink_to(photo)
+    done = teach(tmp_path / "pets", base, tmp_path / "x.tflite", "--json", home=tmp_path)
+    (said,) = json_lines(done.stdout)
+    held_out = said["held_out"]
+    assert (held_out["images"], held_out["occasions"]) == (20, 4)
+    assert held_out["top1_interval"] == held_out["accuracy_interval"]
+    suggested = said["suggestion"]["accuracy_covered_interval"]
+    assert held_out["accuracy_covered_interval"] == suggested
+    done = teach(tmp_path / "pets", base, tmp_path / "x.tflite", home=tmp_path)
+    row = next(line for line in done.stdout.splitlines() if line.startswith("  0.6 "))
+    assert row.endswith(" - ".join(f"{100 * bound:.1f}" for bound in suggested))
+
+
 def test_left_and_right_stay_apart(data: Path, tmp_path: Path) -> None:
     base = data / "models/mobilenet_v2_1.0_224_quant.tflite"
     random = np.random.default_rng(1)

@@ -141,6 +141,12 @@ def test_labels_of_a_single_occasion_are_named() -> None:
     assert any("all pictures of 'closed' were taken on one" in text for text in found.sentences)
 
 
+def test_of_many_labels_of_a_single_occasion_some_are_named() -> None:
+    found = validated(blobs([2] * 9), [f"label {n}" for n in range(9)], np.arange(18) // 2)
+    (told,) = [text for text in found.sentences if text.startswith("all pictures of")]
+    assert "'label 4' and 'label 5' and 3 labels more were taken on one occasion" in told
+
+
 def test_what_cannot_be_judged_gives_no_figures() -> None:
     found = validated(blobs([1, 1]))
     assert (found.judged, found.accuracy, found.interval) == (0, Share(0, 0), None)

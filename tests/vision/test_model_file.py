@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -158,3 +159,9 @@ def test_no_damage_makes_the_reader_fail_in_another_way(data: Path, draws: st.Da
         read_graph(bytes(content[: draws.draw(st.integers(0, len(content)))]))
     except ValueError:  # DamagedError and RefusedError are such
         return
+
+
+def test_a_pipe_is_no_model_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.tflite")
+    with pytest.raises(ModelError, match="is a pipe or a device, not a model file"):
+        read_model(tmp_path / "x.tflite")
