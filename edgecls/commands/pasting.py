@@ -6,10 +6,12 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from edgecls.catalogue import SYSTEM_MODELS
 from edgecls.commands.evaluate import interval, percent
 from edgecls.config import RESERVED_WATCH_NAMES
 from edgecls.decision.groups import Grouping
 from edgecls.evaluation.subject import Subject
+from edgecls.service.install import hidden
 from edgecls.teaching.lesson import Lesson, Taught
 from edgecls.teaching.validation import Validation
 
@@ -47,10 +49,14 @@ def taught_as_toml(
     name = file.stem
     if watched.configured and file.samefile(watched.model.file):
         name = watched.name
+    if folder := hidden(file):
+        yield f"# the service sees nothing in {folder}: for it, put the file into {SYSTEM_MODELS}"
     keys = [f"file = {text_of(str(file))}"]
     yield from table(f"models.{key_of(name)}", keys, there=name in watched.named)
     yield ""
     watch, there = watch or watch_name(name), watch is not None
+    if not there:
+        yield "# a new watch; --watch NAME prints what changes of one that is there"
     if watched.watch.groups:
         yield "# without the groups of the model that it had"
     keys = [f"model = {text_of(name)}", f"resize = {text_of(lesson.look.resize)}"]

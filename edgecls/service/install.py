@@ -6,7 +6,6 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 from edgecls.catalogue import shipped
@@ -118,14 +117,19 @@ def refuse_unreachable(paths: Sequence[Path]) -> None:
     """EdgeclsError where the service could not see or execute one of these."""
     for path in paths:
         real = path.resolve()
-        hidden = (folder for folder in _HIDDEN if real.is_relative_to(folder))
         closed = (folder for folder in real.parents if not folder.stat().st_mode & 0o001)
-        if barrier := next(chain(hidden, closed), None):
+        if barrier := hidden(path) or next(closed, None):
             raise EdgeclsError(
                 f"the service has no access to {barrier}, where {path} lies; install "
                 "edgecls where it has: python3 -m venv --system-site-packages /opt/edgecls && "
                 "/opt/edgecls/bin/pip install edgecls"
             )
+
+
+def hidden(path: Path) -> Path | None:
+    """The folder that hides a file from the service."""
+    real = path.resolve()
+    return next((folder for folder in _HIDDEN if real.is_relative_to(folder)), None)
 
 
 def installing(system: System, program: Path, config: str | None) -> Iterator[Step]:

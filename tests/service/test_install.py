@@ -12,6 +12,7 @@ from edgecls.paths import CONFIG
 from edgecls.service.install import (
     Step,
     System,
+    hidden,
     installing,
     refuse_packaged,
     refuse_unreachable,
@@ -126,3 +127,8 @@ def test_a_stopped_service_says_what_its_exit_status_means(system: System) -> No
     assert since == "edgecls.service: failed (failed) since Sat 2026-11-21 10:22:26 UTC"
     assert ended.startswith("last end: exit status 78: the configuration or a model file is wrong")
     assert at_boot == "at boot: started"
+
+
+def test_what_the_unit_hides_is_known() -> None:
+    assert hidden(Path("/home/pi/gate.tflite")) == Path("/home")
+    assert hidden(Path("/var/lib/edgecls/models/gate.tflite")) is None

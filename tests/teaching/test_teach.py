@@ -20,6 +20,7 @@ from PIL import Image, ImageDraw, ImageOps
 from edgecls import Classifier
 from edgecls.config import parse
 from edgecls.errors import EdgeclsError
+from edgecls.service.install import hidden
 from edgecls.teaching.placing import may_be_put, put
 from edgecls.vision.engine import Engine
 from edgecls.vision.provenance import read_provenance
@@ -114,6 +115,9 @@ def test_the_configuration_it_prints_runs_and_is_right(
     assert f"pets.tflite: 3 labels, 30 pictures, on {SMALL}\n" in done.stdout
     told = done.stdout[done.stdout.index("[models.") :]
     assert tomllib.loads(told)["watches"]["pets"]["labels"] == ["bird", "dog", "food"]
+    assert "# a new watch; --watch NAME prints what changes of one that is there" in told
+    where = hidden(tmp_path)
+    assert ("the service sees nothing in" in done.stdout) == (where is not None)
     (tmp_path / "frames").mkdir()
     for number in range(8):
         shutil.copy(photos_of(data, "food")[0], tmp_path / f"frames/{number}.jpeg")
