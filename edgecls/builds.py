@@ -15,13 +15,22 @@ from edgecls.vision.model_file import read_model
 def model_settings(config: Config, model: str) -> ModelSettings:
     """`[models.NAME]`, or the defaults for a model that a watch names directly; paths absolute."""
     settings = config.models.get(model) or ModelSettings(file=model)
-    place = f"[models.{model}] file" if model in config.models else "[watches] model"
     try:
         file = str(find_model(settings.file, config.base))
     except ModelError as error:
-        raise ModelError(f"{place}: {error}") from error
+        raise ModelError(f"{_place(config, model)}: {error}") from error
     labels_file = settings.labels_file and str(config.base / settings.labels_file)
     return replace(settings, file=file, labels_file=labels_file)
+
+
+def _place(config: Config, model: str) -> str:
+    """The key that names a file, or a model without a table of its own."""
+    if model in config.models:
+        return f"[models.{model}] file"
+    for name, watch in config.watches.items():
+        if model in (watch.model, watch.shadow):
+            return f"[watches.{name}] {'model' if model == watch.model else 'shadow'}"
+    return "[watches] model"
 
 
 def fallback_settings(config: Config, settings: ModelSettings) -> ModelSettings | None:

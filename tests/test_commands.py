@@ -42,7 +42,7 @@ def write(folder: Path, text: str) -> Path:
         ("[watches.porch.decision]\nmin_scroe = 1", "unknown key 'min_scroe'; did you mean 'min_score'?"),
         ('labels = ["drak"]', "drak"),
         ('[watches.porch.groups]\nbad = ["#5-9"]', "bad"),
-        ('[watches.yard]\nmodel = "camera_health_v2"', "is not installed; did you mean 'camera_health_v1'?"),
+        ('[watches.yard]\nmodel = "camera_health_v2"', "[watches.yard] model: model 'camera_health_v2' is not installed; did you mean 'camera_health_v1'?"),
         ('[watches.yard]\nmodel = "no/such.tflite"', "no/such.tflite: there is no such model file"),
         ('[models.m]\nfile = "camera_health_v1"\nlabels_file = "labels.txt"\n[watches.yard]\nmodel = "m"', "labels.txt"),
         ('[mqtt]\nurl = "foo://x"', "foo://x"),
