@@ -187,10 +187,17 @@ def test_a_terminal_that_is_gone_is_the_end(command: str, tmp_path: Path) -> Non
 
 def test_another_model_changes_what_the_demo_prints(data: Path, tmp_path: Path) -> None:
     model = data / "models/vww_96_int8.tflite"
-    done = edgecls("demo", "--seconds", 3, "-m", model, home=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "clear" not in done.stdout
-    assert "state" in done.stdout
+    said = []
+    with Running("demo", "-m", model, home=tmp_path) as demo:
+        assert demo.process.stdout is not None
+        for line in demo.process.stdout:
+            said.append(line)
+            if "state" in line:
+                break
+        status, rest, err = demo.stop()
+    assert status == 0, err
+    assert "state" in said[-1]
+    assert "clear" not in "".join([*said, rest])
 
 
 def test_look_writes_exactly_what_the_model_sees(tmp_path: Path) -> None:
