@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from edgecls import picked, pipeline
 from edgecls.assembled import AssembledWatch
 from edgecls.collecting.taker import Taker
 from edgecls.decision.decider import Decider
-from edgecls.engines import Engines
+from edgecls.engines import Engines, cpu_settings
 from edgecls.errors import ConfigError, DelegateError, ModelError
 from edgecls.keepers import Keepers
 from edgecls.picked import Picked
@@ -22,7 +23,7 @@ from edgecls.snapshots import Snapshots
 from edgecls.sources import has_media_time, is_live, scales_for_views
 from edgecls.trial import Standing
 from edgecls.vision.eye import Eye
-from edgecls.vision.model_file import ModelFile
+from edgecls.vision.model_file import ModelFile, read_model
 
 log = logging.getLogger(__name__)
 
@@ -78,10 +79,11 @@ class Assembler:
         return refused.why
 
     def with_shadow(
-        self, name: str, watch: AssembledWatch, settings: WatchSettings
+        self, name: str, watch: AssembledWatch, settings: WatchSettings, *, anew: bool = False
     ) -> AssembledWatch:
-        """A watch that runs, with the shadow that `settings` name, or none."""
-        shadow, shadowless = self._shadow(name, settings, watch.picked)
+        """A watch that runs, with the shadow that `settings` name, or none; `anew`: also one with
+        which process after process has ended."""
+        shadow, shadowless = self._shadow(name, settings, watch.picked, anew=anew)
         ours = replace(watch.settings, shadow=settings.shadow)
         return replace(watch, settings=ours, shadow=shadow, shadowless=shadowless)
 
@@ -134,14 +136,19 @@ class Assembler:
         )  # fmt: skip
 
     def _shadow(
-        self, name: str, settings: WatchSettings, model: Picked
+        self, name: str, settings: WatchSettings, model: Picked, *, anew: bool = False
     ) -> tuple[Shadow | None, str | None]:
         """It has no say, in this as well: without it, the watch goes on."""
-        shadow = settings.shadow
-        later = self._shadows_later and self._is_live(settings)
-        if later or shadow is None or shadow == model.model:
+        shadow, live = settings.shadow, self._is_live(settings)
+        if shadow is None and self._last_good is not None:
+            self._last_good.no_shadow(name)
+        if (self._shadows_later and live) or shadow is None or shadow == model.model:
             return None, None
         try:
+            if live and self._last_good is not None:
+                file = cpu_settings(self._config, shadow)
+                sha256 = read_model(Path(file.file), file.delegate).sha256
+                self._last_good.shadow_begins(name, shadow, sha256, anew=anew)
             engine = self._engines.on_cpu(self._config, shadow)
             return Shadow(name, shadow, engine, advised(settings, engine.model)), None
         except (ConfigError, ModelError) as error:

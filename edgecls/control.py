@@ -165,7 +165,7 @@ class Control:
         with self._engines.in_use:
             assembler = Assembler(now.config, self._engines, self._keepers)
             if setting.key == "shadow":
-                return assembler.with_shadow(name, now.watches[name], wanted)
+                return assembler.with_shadow(name, now.watches[name], wanted, anew=True)
             return assembler.watch(name, wanted, anew=True)
 
     def _next_model(self) -> Setting | None:

@@ -55,13 +55,7 @@ class Engines:
     def on_cpu(self, config: Config, model: str) -> Engine:
         """The engine of a model, where no accelerator is to be touched: of a compiled one its CPU
         build's. Raises ModelError."""
-        settings: ModelSettings | None = model_settings(config, model)
-        assert settings is not None
-        if _accelerated(settings):
-            file, settings = settings.file, fallback_settings(config, settings)
-            if settings is None:
-                raise ModelError(f"{file}: is compiled for the Edge TPU, and has no CPU build")
-        return self._load(config, settings)
+        return self._load(config, cpu_settings(config, model))
 
     def keep_only(self, used: Iterable[Engine]) -> None:
         """Let go of all others; not now, where somebody is loading. For any thread."""
@@ -124,6 +118,17 @@ def _stamp(file: Path) -> tuple[int, int, int]:
     except OSError:  # whoever loads it says what is wrong
         return 0, 0, 0
     return told.st_ino, told.st_size, told.st_mtime_ns
+
+
+def cpu_settings(config: Config, model: str) -> ModelSettings:
+    """By which a model is loaded on the CPU: of a compiled one its CPU build. Raises ModelError."""
+    settings = model_settings(config, model)
+    if not _accelerated(settings):
+        return settings
+    fallback = fallback_settings(config, settings)
+    if fallback is None:
+        raise ModelError(f"{settings.file}: is compiled for the Edge TPU, and has no CPU build")
+    return fallback
 
 
 def reading_of(config: Config, model: str) -> Reading:

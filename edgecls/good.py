@@ -1,4 +1,5 @@
-"""What is known of the models of a watch: the last good one, one that is on trial, one that failed.
+"""What is known of the models of a watch: the last good one, one that is on trial, one that failed,
+and the one that looks along.
 
 It can be written as JSON, and read again.
 """
@@ -67,12 +68,27 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """A model that looks along as the shadow: it may take the process along as well."""
+
+    sha256: str
+    ended: int = 0  # processes in a row that loaded it, and came to no orderly end
+    harmless: bool = False  # it has looked along for long: later ends are not its doing
+
+    @property
+    def is_blamed(self) -> bool:
+        """It is not loaded again until somebody asks for it."""
+        return not self.harmless and self.ended >= _MOST_ENDED
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """What is known of the models of a watch."""
 
     good: Good | None = None
     refused: Refused | None = None
     tried: Tried | None = None
+    beside: Beside | None = None
 
 
 def written(known: Known) -> bytes:
@@ -88,6 +104,8 @@ def written(known: Known) -> bytes:
         whole["refused"] = asdict(known.refused)
     if known.tried is not None:
         whole["tried"] = asdict(known.tried)
+    if known.beside is not None:
+        whole["beside"] = asdict(known.beside)
     return json.dumps(whole, ensure_ascii=False, indent=1).encode()
 
 
@@ -115,7 +133,16 @@ def understood(whole: Any) -> Known:
             if not isinstance(ended, int):
                 raise ValueError("not understood")
             known = replace(known, tried=Tried(sha256, _share(baseline), ended))
-    return known
+    return replace(known, beside=_beside(whole))
+
+
+def _beside(whole: Any) -> Beside | None:
+    """What is wrong in it counts for none: a good model must not be lost with it."""
+    match whole:
+        case {"beside": {"sha256": str(sha256), "ended": int(ended), "harmless": bool(harmless)}}:
+            if 0 <= ended <= _MOST_ENDED:
+                return Beside(sha256, ended, harmless)
+    return None
 
 
 def told_of(known: Known, sha256: str) -> str | None:
@@ -147,4 +174,5 @@ def blamed(known: Known) -> Known:
     if known.good is None or tried is None or tried.ended < _MOST_ENDED:
         return known
     why = f"{tried.ended} processes in a row ended while the new model was on trial"
-    return Known(known.good, Refused(tried.sha256, why, tried.baseline, failed=True))
+    refused = Refused(tried.sha256, why, tried.baseline, failed=True)
+    return replace(known, refused=refused, tried=None)

@@ -8,10 +8,11 @@ import time
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from edgecls.copies import Copies
 from edgecls.errors import ModelError
-from edgecls.good import Good, Known, Refused, Tried
+from edgecls.good import Beside, Good, Known, Refused, Tried
 from edgecls.settings import ModelSettings
 from edgecls.trial import Share
 
@@ -29,6 +30,7 @@ class LastGood:
         self._copies = None if folder is None else Copies(folder)
         self._lock = threading.Lock()
         self._known = {} if self._copies is None else self._copies.read()
+        self._beside: set[tuple[str, str]] = set()  # shadows that this process has begun with
         self._unsaved: set[str] = set()
         self._saving = threading.Lock()
         self._swept = False
@@ -64,13 +66,13 @@ class LastGood:
 
     def proved(self, watch: str, good: Good) -> None:
         """A model has proved itself: whatever was before is settled."""
-        self._put(watch, Known(good))
+        self._put(watch, good=good, refused=None, tried=None)
         with self._lock:
             self._unsaved.add(watch)  # its copy may have been damaged meanwhile
 
     def tries(self, watch: str, good: Good, tried: Tried) -> None:
         """A model takes the place of a good one, and is on trial."""
-        self._put(watch, Known(good, None, tried))
+        self._put(watch, good=good, refused=None, tried=tried)
 
     def begins(self, watch: str, sha256: str) -> None:
         """A process begins with this model: if it has not proved itself, it may be the end of it.
@@ -81,21 +83,54 @@ class LastGood:
         tried = known.tried
         if tried is None or tried.sha256 != sha256:
             tried = Tried(sha256, None)
-        self._put(watch, replace(known, tried=replace(tried, ended=tried.ended + 1)))
+        self._put(watch, tried=replace(tried, ended=tried.ended + 1))
 
     def ends_in_order(self) -> None:
         """The process ends, and no model is to blame."""
         for watch, known in list(self._known.items()):
             if known.tried is not None:
-                self._put(watch, replace(known, tried=replace(known.tried, ended=0)))
+                self._put(watch, tried=replace(known.tried, ended=0))
+            beside = known.beside
+            if beside is not None and (watch, beside.sha256) in self._beside:
+                self._put(watch, beside=replace(beside, ended=0))
+
+    def shadow_begins(self, watch: str, model: str, sha256: str, *, anew: bool = False) -> None:
+        """A shadow is about to be loaded, and may be the end of the process: it is noted on disk
+        until it is known to be harmless. `anew`: somebody asks for it. Raises ModelError where
+        process after process has ended with it."""
+        beside = self.of(watch).beside
+        if beside is None or beside.sha256 != sha256 or (anew and not beside.harmless):
+            beside = Beside(sha256)
+            self._beside.discard((watch, sha256))
+        if beside.harmless or (watch, sha256) in self._beside:
+            return
+        if beside.is_blamed:
+            raise ModelError(
+                f"{beside.ended} processes in a row ended while the shadow, {model}, was new: "
+                "it is not loaded; set/shadow tries it again, as does another file"
+            )
+        self._beside.add((watch, sha256))
+        self._put(watch, beside=replace(beside, ended=beside.ended + 1))
+        self.save(tuple(self._known))
+
+    def shadow_is_harmless(self, watch: str, sha256: str) -> None:
+        """It has looked along for long. Another one may be about to be loaded."""
+        beside = self.of(watch).beside
+        if beside is not None and beside.sha256 == sha256:
+            self._put(watch, beside=Beside(sha256, harmless=True))
+
+    def no_shadow(self, watch: str) -> None:
+        """None is wanted: whichever comes next is a new one."""
+        if self.of(watch).beside is not None:
+            self._put(watch, beside=None)
 
     def refuse(self, watch: str, refused: Refused) -> None:
         """A model did not pass."""
-        self._put(watch, Known(self.of(watch).good, refused))
+        self._put(watch, refused=refused, tried=None)
 
     def forgive(self, watch: str) -> None:
         """What was refused, or on trial, is so no longer."""
-        self._put(watch, Known(self.of(watch).good))
+        self._put(watch, refused=None, tried=None)
 
     def save(self, watches: Collection[str]) -> None:
         """Bring the folder up to date: for these watches, and without any other."""
@@ -141,8 +176,9 @@ class LastGood:
                 self._unsaved.add(watch)
             raise
 
-    def _put(self, watch: str, known: Known) -> None:
+    def _put(self, watch: str, **changes: Any) -> None:
         with self._lock:
+            known = replace(self.of(watch), **changes)
             if known != self.of(watch):
                 self._unsaved.add(watch)
             self._known[watch] = known

@@ -65,6 +65,9 @@ class Oversight:
             undisturbed = watch.returned is None and watch.stands_in is None
             if standing is not None and undisturbed and standing.over and not standing.settled:
                 self._settle(name, watch, standing)
+            shadow = watch.shadow
+            if standing is not None and shadow is not None and shadow.comparison.frames >= LENGTH:
+                self.last_good.shadow_is_harmless(name, shadow.engine.model.sha256)
         wanted = any(watch.wants_shadow for watch in self.running.watches.values())
         if wanted and not self._loading.is_set():
             self._loading.set()

@@ -138,8 +138,13 @@ class Reload:
                     plan = self._plan(in_file, mqtt)
                 if self._done_by_the_loop(partial(self.succession.take_place, plan)):
                     return
-            # Something was set each time. All that has to be loaded is loaded by now.
-            self._done_by_the_loop(lambda: self.succession.take_place(self._plan(in_file, mqtt)))
+            # Something was set each time. All that has to be loaded is loaded by now; whoever loads
+            # something else is waited for here, and not by the loop.
+            with self.engines.in_use:
+                self._done_by_the_loop(
+                    lambda: self.succession.take_place(self._planned(in_file, mqtt))
+                )
+            self._forget_unused()
 
     def _done_by_the_loop(self, errand: Callable[[], bool]) -> bool:
         """What the errand says, or raises, once the loop has done it between two frames."""
@@ -164,13 +169,17 @@ class Reload:
             return answer
 
     def _plan(self, in_file: Config, mqtt: MqttSettings | None) -> Plan:
+        with self.engines.in_use:
+            return self._planned(in_file, mqtt)
+
+    def _planned(self, in_file: Config, mqtt: MqttSettings | None) -> Plan:
+        """For whoever has the engines `in_use`."""
         basis = self.running.now
         config, outdated = carried(basis.in_file, basis.config, in_file)
-        with self.engines.in_use:
-            assembler = Assembler(
-                config, self.engines, self.keepers, may_return=_returned(basis, config)
-            )
-            after = Present(in_file, *assembled(config, in_file, assembler))
+        assembler = Assembler(
+            config, self.engines, self.keepers, may_return=_returned(basis, config)
+        )
+        after = Present(in_file, *assembled(config, in_file, assembler))
         return Plan(basis, after, outdated, mqtt)
 
     def _forget_unused(self) -> None:

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from edgecls.good import Good, Known, Refused, Tried
+from edgecls.errors import ModelError
+from edgecls.good import Beside, Good, Known, Refused, Tried
 from edgecls.lastgood import LastGood
 from edgecls.settings import ModelSettings
 from edgecls.trial import Share
@@ -168,6 +169,89 @@ def test_whoever_ends_in_order_or_is_good_is_not_to_blame(tmp_path: Path) -> Non
     kept.save(["porch"])
     assert LastGood(folder).of("porch").tried == Tried("ab", Share(100, 3))
     assert LastGood(folder).refusal("porch", "ab") is None
+
+
+def begins(folder: Path, sha256: str = "ab", *, anew: bool = False) -> LastGood:
+    """A process that loads this shadow, and may die at any time."""
+    process = LastGood(folder)
+    process.shadow_begins("porch", "v2", sha256, anew=anew)
+    return process
+
+
+def test_a_shadow_that_ends_three_processes_in_a_row_is_not_loaded_again(tmp_path: Path) -> None:
+    """Also where no model is good yet. It is the same one however often a process loads it."""
+    for _ in range(3):
+        begins(tmp_path).shadow_begins("porch", "v2", "ab")
+    for _ in range(2):
+        after = LastGood(tmp_path)
+        with pytest.raises(ModelError, match=r"3 processes .* the shadow, v2, .* set/shadow tries"):
+            after.shadow_begins("porch", "v2", "ab")
+        after.ends_in_order()
+        after.save(["porch"])
+    begins(tmp_path, anew=True)
+    assert LastGood(tmp_path).of("porch").beside == Beside("ab", 1)
+
+
+def test_another_file_and_another_watch_are_tried_though_a_shadow_is_to_blame(
+    tmp_path: Path,
+) -> None:
+    for _ in range(3):
+        begins(tmp_path)
+    LastGood(tmp_path).shadow_begins("yard", "v2", "ab")
+    begins(tmp_path, "cd")
+    assert LastGood(tmp_path).of("porch").beside == Beside("cd", 1)
+    begins(tmp_path, "ab").no_shadow("porch")
+    assert LastGood(tmp_path).of("porch").beside == Beside("ab", 1)
+
+
+def test_a_shadow_is_not_to_blame_for_an_orderly_end_or_once_it_is_harmless(tmp_path: Path) -> None:
+    for _ in range(2):
+        begins(tmp_path)
+    process = begins(tmp_path)
+    process.ends_in_order()
+    process.save(["porch"])
+    assert LastGood(tmp_path).of("porch").beside == Beside("ab", 0)
+    process = begins(tmp_path)
+    process.shadow_is_harmless("porch", "cd")  # the one before it
+    process.save(["porch"])
+    assert LastGood(tmp_path).of("porch").beside == Beside("ab", 1)
+    process.shadow_is_harmless("porch", "ab")
+    process.save(["porch"])
+    written = (tmp_path / "porch.json").stat().st_mtime_ns
+    for _ in range(5):
+        begins(tmp_path, anew=True).save(["porch"])
+    assert LastGood(tmp_path).of("porch").beside == Beside("ab", 0, harmless=True)
+    assert (tmp_path / "porch.json").stat().st_mtime_ns == written
+
+
+def test_what_is_known_of_a_shadow_stays_whatever_the_models_come_to(tmp_path: Path) -> None:
+    kept, first = begins(tmp_path / "copies"), good(tmp_path, "v1")
+    kept.proved("porch", first)
+    kept.begins("porch", "cd")
+    kept.refuse("porch", Refused("cd", "worse", None))
+    kept.forgive("porch")
+    kept.tries("porch", first, Tried("cd", None, ended=3))
+    kept.save(["porch"])
+    known = LastGood(tmp_path / "copies").of("porch")
+    assert known.beside == Beside("ab", 1)
+    assert known.refused is not None  # to blame: both may be
+
+
+@pytest.mark.parametrize(
+    "beside",
+    ["much", {}, {"sha256": "ab"}, {"sha256": "ab", "ended": -1, "harmless": False},
+     {"sha256": "ab", "ended": 10**400, "harmless": False},
+     {"sha256": "ab", "ended": 3, "harmless": "no"}],
+)  # fmt: skip
+def test_a_damaged_note_of_a_shadow_costs_nothing_else(tmp_path: Path, beside: object) -> None:
+    folder = tmp_path / "copies"
+    kept, first = LastGood(folder), good(tmp_path, "v1")
+    kept.proved("porch", first)
+    kept.save(["porch"])
+    file = folder / "porch.json"
+    file.write_text(json.dumps({**json.loads(file.read_bytes()), "beside": beside}))
+    assert LastGood(folder).of("porch") == Known(first)
+    begins(folder)
 
 
 @pytest.mark.parametrize("baseline", [[0, 5], [-3, -5], [10**400, 1], [1], "many"])

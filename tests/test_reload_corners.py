@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import os
+import queue
 import re
 import signal
 import socket
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from edgecls.config import load
+from edgecls.daemon import Daemon, Signals
 from edgecls.delivery.payloads import encode
 from edgecls.redaction import spoken
+from edgecls.reload import Reload
 from edgecls.service.notify import Notifier
+from edgecls.settings import DeviceSettings
+from edgecls.succession import Plan
 from tests.brokers import MakeMosquitto, MakeSubscriber, Mosquitto, wait_until
 from tests.programs import edgecls
 from tests.subscriber import Subscriber
@@ -97,6 +107,40 @@ def test_what_was_set_never_refuses_a_good_file(board: Board, ear: Subscriber) -
         ear.wait_for(last("config", lambda c: c["watches"]["porch"]["min_score"] == 0.6))
         assert of(ear.messages, "health")[-1]["ok"]
         end_of(daemon)
+
+
+def test_a_reload_that_was_overtaken_each_time_has_the_loop_wait_for_no_load(
+    tmp_path: Path,
+) -> None:
+    """In the end the loop plans itself: by then the engines are in use for it, and for nobody who
+    loads something else."""
+    board = Board(tmp_path)
+    board.write()
+    config = replace(load(board.file), device=DeviceSettings(state_dir=str(tmp_path / "state")))
+    daemon = Daemon(config, Signals(), remembers=False)
+    asked: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    in_use = []
+
+    class Overtaken:
+        def take_place(self, _: Plan) -> bool:
+            in_use.append(daemon.engines.in_use.locked())
+            return len(in_use) > 3
+
+    with ThreadPoolExecutor(1) as loop:
+        turns = SimpleNamespace(soon=loop.submit, stopped=daemon.stopped)
+        reload = Reload(
+            board.file, asked, daemon.running, daemon.engines, turns,  # type: ignore[arg-type]
+            daemon.health, daemon.notifier, Overtaken(), daemon.keepers,  # type: ignore[arg-type]
+            reachable=lambda mqtt: mqtt, finished=daemon.finished,
+        )  # fmt: skip
+        thread = threading.Thread(target=reload.run)
+        thread.start()
+        asked.put(True)
+        wait_until(lambda: len(in_use) == 4, "the last try")
+        asked.put(False)
+        thread.join()
+    assert in_use == [False, False, False, True]
+    assert not daemon.engines.in_use.locked()
 
 
 def test_topics_do_not_stay_on_a_broker_that_is_left_and_met_again(

@@ -555,6 +555,47 @@ def test_a_model_that_takes_the_process_along_is_not_started_for_ever(
         end_of(daemon)
 
 
+@pytest.mark.torture
+def test_a_shadow_that_takes_the_process_along_is_not_loaded_for_ever(
+    gate: Gate, ear: Subscriber
+) -> None:
+    """While it is new, and where no model is good yet."""
+    fast, gate.cameras = gate.cameras, {"porch": gate.live("porch")}
+    gate.put(keys='shadow = "v2"\nshadow_every = 1000')
+    for ended in (1, 2, 3):
+        with gate.running() as daemon:
+            wait_until((gate.copies / "porch.json").exists, "a note", PATIENCE_S)
+            gate.notes(f'"ended": {ended}')
+            daemon.stop(signal.SIGKILL)
+    assert not list(gate.copies.glob("*.tflite"))
+    gate.cameras = fast
+    gate.put(keys='shadow = "v2"\nshadow_every = 1')
+    with gate.running() as daemon:
+        seen = ear.wait_for(warnings("shadow_failed:porch"))
+        why = of(seen, "health")[-1]["details"]["shadow_failed:porch"]
+        assert why == (
+            "3 processes in a row ended while the shadow, v2, was new: "
+            "it is not loaded; set/shadow tries it again, as does another file"
+        )
+        ear.wait_for(last("porch/state", is_dark))
+        gate.watches["yard"] = gate.watch(model="camera_health_v1")
+        gate.reload(daemon)
+        ear.wait_for(last("info", lambda info: "yard" in info["watches"]))
+        assert warnings("shadow_failed:porch")(ear.messages)
+        set_to(ear, "shadow", "v2")
+        ear.wait_for(warnings())
+        ear.wait_for(has_seen("v2", 300))
+        gate.notes('"harmless": true')
+        daemon.stop(signal.SIGKILL)
+    noted = (gate.copies / "porch.json").read_bytes()
+    with gate.running() as daemon:
+        infos = len(of(ear.messages, "info"))
+        ear.wait_for(lambda found: len(of(found, "info")) > infos)
+        ear.wait_for(last("info", lambda info: info["watches"]["porch"].get("shadow") == "v2"))
+        daemon.stop(signal.SIGKILL)
+    assert (gate.copies / "porch.json").read_bytes() == noted
+
+
 def test_a_start_does_not_wait_for_a_shadow(gate: Gate) -> None:
     gate.put(keys='shadow = "v2"')
     gate.write()
