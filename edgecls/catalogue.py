@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from edgecls.errors import ModelError
-from edgecls.paths import beside
+from edgecls.paths import beside, user_folder
 
 SYSTEM_MODELS = Path("/var/lib/edgecls/models")
 _SYSTEM_CONFIGS = Path("/etc/edgecls")
@@ -119,11 +119,8 @@ def model_folders() -> list[Path]:
 
 def user_models() -> Path | None:
     """Where a user's own models lie; None of a user without a home."""
-    try:
-        user = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    except RuntimeError:
-        return None
-    return user / "edgecls" / "models"
+    user = user_folder("XDG_DATA_HOME")
+    return None if user is None else user / "models"
 
 
 def shipped(folder: str) -> Path:

@@ -53,9 +53,11 @@ def check(config: Config, returned: Collection[str] = ()) -> tuple[Config, list[
 def running_otherwise(config: Config) -> Mapping[str, str]:
     """The watches whose daemon runs another model than the one that is named, by what it has left
     in its state folder; with a sentence. What cannot be read says nothing."""
-    left = LastGood(
-        last_good_folder(state_dir(config.device, config.base), device_id(config.device))
-    )
+    try:
+        folder = state_dir(config.device, config.base)
+    except ConfigError:  # of us; the daemon may be another user's
+        return {}
+    left = LastGood(last_good_folder(folder, device_id(config.device)))
     found = {}
     for name, watch in config.watches.items():
         try:

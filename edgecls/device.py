@@ -9,7 +9,7 @@ import socket
 from pathlib import Path
 
 from edgecls.errors import ConfigError
-from edgecls.paths import beside
+from edgecls.paths import beside, user_folder
 from edgecls.settings import SLUG, DeviceSettings
 
 INSTANCE = "EDGECLS_INSTANCE"
@@ -46,10 +46,14 @@ def device_id(settings: DeviceSettings) -> str:
 
 
 def state_dir(settings: DeviceSettings, base: Path) -> Path:
-    """The folder for state: as configured, systemd's $STATE_DIRECTORY, or the XDG state folder."""
+    """The folder for state: as configured, systemd's $STATE_DIRECTORY, or the XDG state folder.
+
+    Raises ConfigError for a user without a home.
+    """
     if settings.state_dir is not None:
         return beside(base, settings.state_dir)
     if systemd := os.environ.get("STATE_DIRECTORY"):
         return Path(systemd.split(":")[0])
-    xdg = os.environ.get("XDG_STATE_HOME")
-    return (Path(xdg) if xdg else Path.home() / ".local" / "state") / "edgecls"
+    if (user := user_folder("XDG_STATE_HOME")) is None:
+        raise ConfigError("[device] state_dir is not set, and this user has no home: set it")
+    return user

@@ -12,7 +12,7 @@ from pathlib import Path
 from edgecls.catalogue import Entry, entries, installed
 from edgecls.commands.tables import show
 from edgecls.device import state_dir
-from edgecls.errors import ModelError
+from edgecls.errors import ConfigError, ModelError
 from edgecls.service.processor import machine_name
 from edgecls.settings import DeviceSettings
 from edgecls.vision.calibration import remembered_p50_ms
@@ -81,7 +81,7 @@ def _times() -> dict[str, float]:
     services = remembered_p50_ms(machine, _SERVICE_STATE / _TIMES)
     try:
         own = state_dir(DeviceSettings(), Path.cwd())
-    except RuntimeError:  # a user without a home
+    except ConfigError:  # a user without a home
         return services
     return remembered_p50_ms(machine, own / _TIMES) | services
 

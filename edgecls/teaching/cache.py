@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecls.paths import user_folder
+
 LIMIT_BYTES = 256 << 20
 _CHECK_BYTES = 16
 
@@ -24,11 +26,8 @@ log = logging.getLogger(__name__)
 
 def user_cache() -> Path | None:
     """The folder of this user's cache; None of a user without a home."""
-    try:
-        user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    except RuntimeError:
-        return None
-    return user / "edgecls" / "embeddings"
+    user = user_folder("XDG_CACHE_HOME")
+    return None if user is None else user / "embeddings"
 
 
 class Cache:
