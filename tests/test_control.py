@@ -107,3 +107,5 @@ def test_what_is_set_is_noted_before_anybody_can_see_it(
     for key, value in wanted.items():
         assert notebook.seen[f"porch/{key}"][key] != value
     assert facts.description().config["watches"]["porch"] == wanted
+    assert daemon.outbox is not None
+    daemon.outbox.close()
