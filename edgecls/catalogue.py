@@ -13,10 +13,9 @@ from types import MappingProxyType
 from typing import Any
 
 from edgecls.errors import ModelError
-from edgecls.paths import beside, user_folder
+from edgecls.paths import SERVICE_CONFIGS, SERVICE_STATE, beside, user_folder
 
-SYSTEM_MODELS = Path("/var/lib/edgecls/models")
-_SYSTEM_CONFIGS = Path("/etc/edgecls")
+SYSTEM_MODELS = SERVICE_STATE / "models"
 _SUFFIXES = (".tflite", ".lite", ".zip")  # of files that hold a model
 _EDGE_TPU_SUFFIX = "_edgetpu"  # what the Edge TPU's compiler puts behind a name
 _MB = 1e6
@@ -184,7 +183,7 @@ def find_model(model: str, base: Path) -> Path:
     where = f" where you may look (with sudo: in {SYSTEM_MODELS} as well)"
     where = where if is_closed(SYSTEM_MODELS) else ""
     if model in entries():
-        sudo = "sudo " if base == _SYSTEM_CONFIGS else ""
+        sudo = "sudo " if base == SERVICE_CONFIGS else ""
         raise ModelError(
             f"model {model!r} is not installed{where};"
             f" fetch it with: {sudo}edgecls models pull {model}"

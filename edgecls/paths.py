@@ -1,4 +1,4 @@
-"""Paths as people write them in a configuration, and those that are a user's own."""
+"""Paths as people write them in a configuration, the service's own, and a user's."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 from edgecls.errors import ConfigError
 
 CONFIG = Path("/etc/edgecls/edgecls.toml")
+SERVICE_CONFIGS = CONFIG.parent
+SERVICE_STATE = Path("/var/lib/edgecls")
 # https://specifications.freedesktop.org/basedir-spec/latest/
 _XDG = {
     "XDG_CACHE_HOME": ".cache",

@@ -107,6 +107,12 @@ def reasons(*wanted: str) -> Callable[[list[Message]], bool]:
     return last("health", lambda health: health["reasons"] == list(wanted))
 
 
+def why_returned(ear: Subscriber) -> str:
+    """Wait until `health` says that a model has given its place back; the sentence."""
+    seen = ear.wait_for(reasons("model_returned:porch"))
+    return str(of(seen, "health")[-1]["details"]["model_returned:porch"])
+
+
 def warnings(*wanted: str) -> Callable[[list[Message]], bool]:
     """Without what is always so on a machine whose clock nobody sets."""
 
@@ -252,8 +258,7 @@ def test_a_model_without_the_labels_gives_way_at_the_start(gate: Gate, ear: Subs
         end_of(daemon)
     model(gate.folder / "v1.tflite", OTHER, "cat\ndog\n")
     with gate.running() as daemon:
-        seen = ear.wait_for(reasons("model_returned:porch"))
-        assert '"dark"' in of(seen, "health")[-1]["details"]["model_returned:porch"]
+        assert '"dark"' in why_returned(ear)
         ear.wait_for(last("porch/state", is_dark))
         model(gate.folder / "v1.tflite", OTHER)
         gate.reload(daemon)
@@ -288,8 +293,7 @@ def test_a_damaged_model_gives_way_to_its_copy_at_the_start(
         checked = edgecls("check-config", "-c", gate.file, home=gate.folder)
         assert checked.returncode == 78
     with gate.running() as daemon:
-        seen = ear.wait_for(reasons("model_returned:porch"))
-        assert "v1.tflite" in of(seen, "health")[-1]["details"]["model_returned:porch"]
+        assert "v1.tflite" in why_returned(ear)
         ear.wait_for(last("porch/state", is_dark))
         gate.watches["yard"] = gate.watch('labels = ["dark"]', model="v2")
         gate.reload(daemon)  # something else can be changed
@@ -369,8 +373,7 @@ def test_what_is_more_ambiguous_gives_its_place_back(gate: Gate, ear: Subscriber
         set_to(ear, "model", "v2")
         ear.wait_for(runs("v2"))
         ear.wait_for(runs("v1"))
-        seen = ear.wait_for(reasons("model_returned:porch"))
-        why = of(seen, "health")[-1]["details"]["model_returned:porch"]
+        why = why_returned(ear)
         assert why.startswith("v2 found 100% of ")
         assert "v1 0% of" in why
         ear.wait_for(last("porch/state", is_dark))
@@ -434,8 +437,7 @@ def test_under_other_rules_both_are_judged_by_them(gate: Gate, ear: Subscriber) 
         proved(gate, ear)
         gate.put("v2", decision="min_score = 0.65")
         gate.reload(daemon)
-        seen = ear.wait_for(reasons("model_returned:porch"))
-        why = of(seen, "health")[-1]["details"]["model_returned:porch"]
+        why = why_returned(ear)
         assert "v1 0% of" in why
         end_of(daemon)
 
@@ -491,11 +493,10 @@ def test_a_model_that_fails_in_use_gives_its_place_back(gate: Gate, ear: Subscri
     with gate.running() as daemon:
         proved(gate, ear)
         set_to(ear, "model", "v2")
-        seen = ear.wait_for(reasons("model_returned:porch"))
-        why = of(seen, "health")[-1]["details"]["model_returned:porch"]
+        why = why_returned(ear)
         assert "Embedding Lookup: index out of bounds" in why
         ear.wait_for(last("porch/state", is_dark))
-        assert "none" in [state["label"] for state in of(seen, "porch/state")]
+        assert "none" in [state["label"] for state in of(ear.messages, "porch/state")]
         told = [("start", None), ("end", "model_changed"), ("start", None)]
         ear.wait_for(lambda found: phases(found) == told)
         end_of(daemon)
@@ -543,8 +544,7 @@ def test_a_model_that_takes_the_process_along_is_not_started_for_ever(
             daemon.stop(signal.SIGKILL)
     with gate.running() as daemon:
         ear.wait_for(runs("v1"))
-        seen = ear.wait_for(reasons("model_returned:porch"))
-        why = of(seen, "health")[-1]["details"]["model_returned:porch"]
+        why = why_returned(ear)
         assert why == (
             "3 processes in a row ended while the new model was on trial; "
             "the last good model, v1, runs in its place"

@@ -13,12 +13,12 @@ from edgecls.catalogue import Entry, entries, installed
 from edgecls.commands.tables import show
 from edgecls.device import state_dir
 from edgecls.errors import ConfigError, ModelError
+from edgecls.paths import SERVICE_STATE
 from edgecls.service.processor import machine_name
 from edgecls.settings import DeviceSettings
 from edgecls.vision.calibration import remembered_p50_ms
 from edgecls.vision.model_file import ModelFile, read_model
 
-_SERVICE_STATE = Path("/var/lib/edgecls")
 _TIMES = "threads.json"  # of the daemon's state
 
 
@@ -78,7 +78,7 @@ def _rows() -> Iterator[Row]:
 
 def _times() -> dict[str, float]:
     machine = machine_name()
-    services = remembered_p50_ms(machine, _SERVICE_STATE / _TIMES)
+    services = remembered_p50_ms(machine, SERVICE_STATE / _TIMES)
     try:
         own = state_dir(DeviceSettings(), Path.cwd())
     except ConfigError:  # a user without a home

@@ -22,6 +22,7 @@ from edgecls.device import device_id, state_dir
 from edgecls.domain import Phase
 from edgecls.engines import network_of, reading_of
 from edgecls.errors import EdgeclsError, UsageError, one_line
+from edgecls.paths import SERVICE_CONFIGS, SERVICE_STATE
 from edgecls.scores.comparison import Pair, compared
 from edgecls.scores.recorder import scores_folder
 from edgecls.scores.replay import Replay, Told
@@ -29,8 +30,6 @@ from edgecls.scores.segments import blocks_in, files_of
 from edgecls.scores.track import Origin
 from edgecls.settings import Config, DecisionSettings, Rule, WatchSettings
 
-_SERVICE_STATE = Path("/var/lib/edgecls")
-_SERVICE_CONFIGS = Path("/etc/edgecls")
 _SHOWN_S = 0.05  # a difference in time that is worth a word
 
 
@@ -76,10 +75,10 @@ def _folder(config: Config, file: Path) -> Path:
     """Where the daemon of this configuration keeps its scores."""
     device = device_id(config.device)
     found = [scores_folder(state_dir(config.device, config.base), device)]
-    if config.device.state_dir is None and file.absolute().parent == _SERVICE_CONFIGS:
+    if config.device.state_dir is None and file.absolute().parent == SERVICE_CONFIGS:
         names = [device] if config.device.id is not None else [device, file.stem]
         # The unit edgecls@x, which runs x.toml, is the device x.
-        found = [*(scores_folder(_SERVICE_STATE, name) for name in reversed(names)), *found]
+        found = [*(scores_folder(SERVICE_STATE, name) for name in reversed(names)), *found]
     for folder in found:
         try:
             if folder.is_dir() and files_of(folder):

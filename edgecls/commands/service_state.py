@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-_CONFIGS, _STATE = Path("/etc/edgecls"), Path("/var/lib/edgecls")
+from edgecls.paths import SERVICE_CONFIGS, SERVICE_STATE
 
 
 def look_where_the_service_does(config: Path) -> None:
     """Take the state folder of the service for ours, if the configuration is the service's."""
-    if config.absolute().parent == _CONFIGS and _STATE.is_dir():
-        os.environ.setdefault("STATE_DIRECTORY", str(_STATE))
+    if config.absolute().parent == SERVICE_CONFIGS and SERVICE_STATE.is_dir():
+        os.environ.setdefault("STATE_DIRECTORY", str(SERVICE_STATE))

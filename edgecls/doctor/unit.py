@@ -7,10 +7,10 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 from edgecls.device import device_id, state_dir
 from edgecls.doctor.findings import Finding, Patient, failed, passed, skipped
+from edgecls.paths import SERVICE_CONFIGS
 
 _ASKING_S = 10.0
 _SHOWN = "LoadState,ActiveState,SubState,Result,StatusText,NRestarts"
@@ -21,7 +21,7 @@ _LOCK_AT, _LOCK_BYTES = 0x40000002, 510
 def unit_of(patient: Patient) -> str:
     """The unit that runs this configuration: the service, or an instance of it."""
     name = patient.file.stem
-    instance = patient.file.parent == Path("/etc/edgecls") and name != "edgecls"
+    instance = patient.file.parent == SERVICE_CONFIGS and name != "edgecls"
     return f"edgecls@{name}.service" if instance else "edgecls.service"
 
 

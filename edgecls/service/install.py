@@ -10,13 +10,12 @@ from pathlib import Path
 
 from edgecls.catalogue import shipped
 from edgecls.errors import EdgeclsError
-from edgecls.paths import CONFIG
+from edgecls.paths import CONFIG, SERVICE_CONFIGS, SERVICE_STATE
 
 SERVICE = "edgecls.service"
 USER = "edgecls"
 UNITS = Path("/etc/systemd/system")
-CREDENTIALS = Path("/etc/edgecls/credentials")
-STATE = Path("/var/lib/edgecls")
+CREDENTIALS = SERVICE_CONFIGS / "credentials"
 PACKAGED_UNIT = Path("/usr/lib/systemd/system") / SERVICE
 
 # What ships, and where it goes.
@@ -171,7 +170,8 @@ def uninstalling(system: System, *, purge: bool) -> Iterator[Step]:
     for path in there:
         yield system.remove(path)
     if purge:
-        folders = [UNITS / f"{SERVICE}.d", UNITS / "edgecls@.service.d", CONFIG.parent, STATE]
+        more = UNITS / f"{SERVICE}.d", UNITS / "edgecls@.service.d"
+        folders = [*more, SERVICE_CONFIGS, SERVICE_STATE]
         yield from (system.remove(folder) for folder in folders if system.at(folder).exists())
     if there:
         yield system.command("systemctl", "daemon-reload")
